@@ -1,0 +1,202 @@
+"""Settings from the environment, and the refusals that keep a careless setting out of production.
+
+The seed's variables keep their names. Every setting stands in `.env.example` with its default and one line.
+"""
+
+import math
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.kit.scope import Mode
+
+SIMULATOR_KEY_ID = "rzp_test_simulator"
+SIMULATOR_KEY_SECRET = "simulator_secret"  # noqa: S105  the simulator's own, printed in its help
+PROCESSOR_URL = "https://api.razorpay.com"
+_DEVELOPMENT_SECRET = "development-only-secret-key-not-for-production"  # noqa: S105  refused in production
+_SAMPLE_SECRETS = frozenset({"your-secret-key", "your-secret", "secret", "changeme", _DEVELOPMENT_SECRET})
+_LEAST_SECRET_BITS = 128
+
+
+class Environment(StrEnum):
+    """Where the service runs."""
+
+    DEVELOPMENT = "development"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class PasswordScheme(StrEnum):
+    """How new passwords are hashed; every known scheme still verifies."""
+
+    BCRYPT = "bcrypt"
+    ARGON2ID = "argon2id"
+
+
+class TokenAlgorithm(StrEnum):
+    """JWS algorithms that an access token may carry; one deployment uses exactly one."""
+
+    HS256 = "HS256"
+    HS384 = "HS384"
+    HS512 = "HS512"
+
+
+class Settings(BaseSettings):
+    """All settings, typed.
+
+    Raises:
+        pydantic.ValidationError: a value is wrong or a combination is refused; each message names the setting.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    # Where and how
+    environment: Environment = Environment.DEVELOPMENT
+    debug: bool = False
+    host: str = "0.0.0.0"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    public_url: str = "http://127.0.0.1:8000"
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("*",)
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    docs_enabled: bool = True
+    log_level: str = "INFO"
+
+    # Database
+    mongodb_url: str = ""
+    database_name: str = "Payment-Gateway"
+    mongod_path: str = ""
+    data_dir: Path = Path(".data")
+    allow_embedded_database: bool = False
+
+    # Authentication
+    secret_key: SecretStr = SecretStr(_DEVELOPMENT_SECRET)
+    secret_key_previous: SecretStr = SecretStr("")
+    algorithm: TokenAlgorithm = TokenAlgorithm.HS256
+    access_token_expire_minutes: Annotated[int, Field(ge=1, le=60)] = 15
+    refresh_token_expire_days: Annotated[int, Field(ge=1, le=365)] = 30
+    password_scheme: PasswordScheme = PasswordScheme.BCRYPT
+    bcrypt_rounds: Annotated[int, Field(ge=4, le=16)] = 12
+    password_hash_workers: Annotated[int, Field(ge=1, le=16)] = 2
+    signup_enabled: bool = True
+    demo_account: bool = True
+
+    # Processor
+    razorpay_key_id: str = SIMULATOR_KEY_ID
+    razorpay_key_secret: SecretStr = SecretStr(SIMULATOR_KEY_SECRET)
+    razorpay_webhook_secret: SecretStr = SecretStr("")
+    razorpay_base_url: str = ""
+    simulator_port: Annotated[int, Field(ge=0, le=65535)] = 8090
+    razorpay_connect_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 2.0
+    razorpay_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
+    razorpay_max_connections: Annotated[int, Field(ge=1, le=10_000)] = 512
+
+    # Payments and events
+    payment_expiry_minutes: Annotated[int, Field(ge=15, le=60 * 24 * 30)] = 60 * 24
+    max_body_bytes: Annotated[int, Field(ge=1024, le=10 * 1024 * 1024)] = 64 * 1024
+    max_webhook_bytes: Annotated[int, Field(ge=1024, le=10 * 1024 * 1024)] = 1024 * 1024
+    worker_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.25
+
+    # Sight
+    metrics_token: SecretStr = SecretStr("")
+    sentry_dsn: SecretStr = SecretStr("")
+    otel_exporter_otlp_endpoint: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def split_lists(cls, values: dict[str, object]) -> dict[str, object]:
+        """Read comma-separated lists, as people write them in the environment."""
+        for name in ("allowed_hosts", "cors_origins"):
+            if isinstance(text := values.get(name), str):
+                values[name] = tuple(part.strip() for part in text.split(",") if part.strip())
+        return values
+
+    @model_validator(mode="after")
+    def refuse_what_cannot_work(self) -> Self:
+        """Refuse combinations that would mix money or weaken production, each in one sentence with its setting."""
+        problems = [*self._processor_problems(), *self._secret_problems()]
+        if self.environment is Environment.PRODUCTION:
+            problems += self._production_problems()
+        if problems:
+            raise ValueError(" ".join(problems))
+        return self
+
+    @property
+    def is_production(self) -> bool:
+        """Tell whether careless defaults are refused."""
+        return self.environment is Environment.PRODUCTION
+
+    @property
+    def default_mode(self) -> Mode:
+        """Return the mode of the deployment's own processor key."""
+        return Mode.LIVE if self.razorpay_key_id.startswith("rzp_live_") else Mode.TEST
+
+    @property
+    def uses_simulator(self) -> bool:
+        """Tell whether the deployment's own processor key is the simulator's."""
+        return self.razorpay_key_id == SIMULATOR_KEY_ID
+
+    @property
+    def processor_url(self) -> str:
+        """Return the base address of the processor: as set, else the simulator's or Razorpay's by the key."""
+        if self.razorpay_base_url:
+            return self.razorpay_base_url.rstrip("/")
+        return f"http://127.0.0.1:{self.simulator_port}" if self.uses_simulator else PROCESSOR_URL
+
+    def _processor_problems(self) -> list[str]:
+        problems = []
+        if not self.razorpay_key_id.startswith(("rzp_test_", "rzp_live_")):
+            problems.append("RAZORPAY_KEY_ID must start with rzp_test_ or rzp_live_: the prefix selects the mode.")
+        host = urlsplit(self.processor_url).hostname
+        if self.default_mode is Mode.LIVE and host != urlsplit(PROCESSOR_URL).hostname:
+            problems.append(
+                "RAZORPAY_KEY_ID is a live key but RAZORPAY_BASE_URL is not Razorpay: live money never "
+                "meets the simulator; remove RAZORPAY_BASE_URL or use a test key."
+            )
+        if self.uses_simulator and host == urlsplit(PROCESSOR_URL).hostname:
+            problems.append("RAZORPAY_KEY_ID is the simulator's but RAZORPAY_BASE_URL is Razorpay; set your own key.")
+        if self.default_mode is Mode.LIVE and not self.mongodb_url and not self.allow_embedded_database:
+            problems.append(
+                "MONGODB_URL is empty: live payments are not kept in the embedded database; set "
+                "MONGODB_URL (or ALLOW_EMBEDDED_DATABASE=true if you accept one node)."
+            )
+        return problems
+
+    def _secret_problems(self) -> list[str]:
+        if not self.secret_key.get_secret_value():
+            return ["SECRET_KEY is empty; make one with: openssl rand -hex 32."]
+        return []
+
+    def _production_problems(self) -> list[str]:
+        problems = []
+        for name, secret in (("SECRET_KEY", self.secret_key), ("SECRET_KEY_PREVIOUS", self.secret_key_previous)):
+            value = secret.get_secret_value()
+            if value and (value.lower() in _SAMPLE_SECRETS or _entropy_bits(value) < _LEAST_SECRET_BITS):
+                problems.append(f"{name} is weak or a sample; make one with: openssl rand -hex 32.")
+        if self.debug:
+            problems.append("DEBUG is on; production runs with DEBUG=false.")
+        if self.demo_account:
+            problems.append("DEMO_ACCOUNT is on: a default account has no place in production; set DEMO_ACCOUNT=false.")
+        if not self.mongodb_url and not self.allow_embedded_database:
+            problems.append(
+                "MONGODB_URL is empty: production refuses the embedded database; point it at a replica set."
+            )
+        if self.uses_simulator:
+            problems.append("RAZORPAY_KEY_ID is the simulator's; production needs your own Razorpay key.")
+        if "*" in self.cors_origins:
+            problems.append("CORS_ORIGINS allows every origin; name the origins of your pages.")
+        if "*" in self.allowed_hosts:
+            problems.append("ALLOWED_HOSTS allows every host name; name those that your service answers to.")
+        return problems
+
+
+def _entropy_bits(secret: str) -> float:
+    """Estimate the information in a secret from the frequencies of its characters (Shannon), in bits."""
+    length = len(secret)
+    return -sum(count * math.log2(count / length) for count in Counter(secret).values())

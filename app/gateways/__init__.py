@@ -1,0 +1,1 @@
+"""What the house asks of a payment processor, and the processors that answer."""

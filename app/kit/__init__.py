@@ -1,0 +1,1 @@
+"""Small, pure tools that every room may use: no I/O, no word of payments."""
