@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 from pymongo import AsyncMongoClient, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 _IN_TRANSACTION: ContextVar[bool] = ContextVar("in_transaction", default=False)
 _TRANSACTION_MILLISECONDS = 8000
+_NAMESPACE_EXISTS = 48
 _OPTIONS: Mapping[str, Any] = {
     "w": "majority",
     "journal": True,
@@ -91,7 +93,8 @@ class Database:
     @classmethod
     def connect(cls, url: str, *, name: str, listeners: Sequence[CommandListener] = ()) -> "Database":
         """Return a database that connects at its first use. Options in the URL win over the house's."""
-        options = dict(_OPTIONS)
+        chosen = {option.lower() for option, _ in parse_qsl(urlsplit(url).query)}
+        options = {option: value for option, value in _OPTIONS.items() if option.lower() not in chosen}
         return cls(client=AsyncMongoClient(url, event_listeners=list(listeners), **options), name=name)
 
     @property
@@ -170,9 +173,6 @@ class Database:
             # Another process won the race for this collection; its indexes are ensured either way.
             if error.code != _NAMESPACE_EXISTS:
                 raise
-
-
-_NAMESPACE_EXISTS = 48
 
 
 def refuse_inside_transaction() -> None:
