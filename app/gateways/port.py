@@ -124,6 +124,7 @@ class GatewayPayment:
     """One try to pay, as the processor described it at one moment.
 
     `amount` is None when the processor's own numbers make no sense (R7): such a snapshot never moves money.
+    `captured` tells whether the money was ever ours: a refunded attempt may have lapsed uncaptured (C1).
     `raw` keeps what may be stored and shown to the merchant, without card numbers or secrets.
     """
 
@@ -133,6 +134,7 @@ class GatewayPayment:
     status: AttemptStatus
     method: str | None
     created_at: datetime
+    captured: bool = False
     amount_refunded: int = 0
     fee: int | None = None
     tax: int | None = None
