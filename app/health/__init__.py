@@ -1,0 +1,1 @@
+"""Signs of life: health, readiness, database facts and metrics."""

@@ -1,0 +1,1 @@
+"""One key, one effect: the generic keeper of `Idempotency-Key` answers."""

@@ -1,0 +1,1 @@
+"""The HTTP edge shared by every room: envelope, errors, the JSON gate, routes, paging, middleware and API docs."""
