@@ -1,0 +1,203 @@
+"""Writes of a payment's birth: the intent with its idempotency key, then the fact that the order exists (D1)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from bson.binary import Binary
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError
+
+from app.database import Database, Document
+from app.kit.bounds import IDEMPOTENCY_DAYS
+from app.kit.scope import Scope
+from app.payments.documents import payment_from_document, payment_to_document
+from app.payments.models import ORDER_TRANSITIONS, HistoryEntry, OrderState, Payment, PaymentStatus
+from app.payments.store import PAYMENTS, in_scope, one_payment, pushed
+
+KEY_LEASE_SECONDS = 30
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class InsertResult(StrEnum):
+    """How the insertion of a new payment ended."""
+
+    INSERTED = "inserted"
+    KEY_TAKEN = "key_taken"
+    REFERENCE_TAKEN = "reference_taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A client's Idempotency-Key, the fingerprint of its request and the token of the process that serves it."""
+
+    key: str
+    fingerprint: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedPayment:
+    """A stored payment with what its idempotency key remembers."""
+
+    payment: Payment
+    fingerprint: str
+    owner: str
+    response: bytes | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IntentStore:
+    """Reads and writes payments by their idempotency key, until their order is ready or refused."""
+
+    database: Database
+
+    async def insert_payment(
+        self, scope: Scope, payment: Payment, *, claim: Claim, next_check_at: datetime
+    ) -> InsertResult:
+        """Write the intent: the payment with its key and a lease by the database's clock, in one write (D1, A9)."""
+        document = payment_to_document(payment)
+        if payment.reference is not None:
+            document["natural_key"] = payment.reference
+        document |= {
+            "next_check_at": next_check_at,
+            "idempotency.key": claim.key,
+            "idempotency.fingerprint": claim.fingerprint,
+            "idempotency.owner": claim.owner,
+            "idempotency.expires_at": payment.created_at + timedelta(days=IDEMPOTENCY_DAYS),
+        }
+        identity = {"_id": document.pop("_id"), "tenant": scope.tenant}
+        del document["tenant"]
+        try:
+            await self._payments.update_one(
+                identity,
+                {"$setOnInsert": document, "$currentDate": {"idempotency.leased_at": True}},
+                upsert=True,
+            )
+        except DuplicateKeyError as error:
+            pattern = (error.details or {}).get("keyPattern", {})
+            return InsertResult.KEY_TAKEN if "idempotency.key" in pattern else InsertResult.REFERENCE_TAKEN
+        return InsertResult.INSERTED
+
+    async def find_by_key(self, scope: Scope, *, key: str) -> ClaimedPayment | None:
+        """Return the payment that carries this idempotency key."""
+        document = await self._payments.find_one({**in_scope(scope), "idempotency.key": {"$eq": key}})
+        return None if document is None else _claimed(document)
+
+    async def take_over_key(self, scope: Scope, payment_id: str, *, owner: str, new_owner: str) -> bool:
+        """Become the owner of a key whose holder's lease ran out by the database's clock; tell whether it worked."""
+        oldest = {"$subtract": ["$$NOW", KEY_LEASE_SECONDS * 1000]}
+        result = await self._payments.update_one(
+            {
+                **one_payment(scope, payment_id),
+                "idempotency.owner": owner,
+                "$expr": {"$lt": ["$idempotency.leased_at", oldest]},
+            },
+            {"$set": {"idempotency.owner": new_owner}, "$currentDate": {"idempotency.leased_at": True}},
+        )
+        return result.matched_count == 1
+
+    async def release_key(self, scope: Scope, payment_id: str, *, owner: str) -> None:
+        """End the lease early, so that the client's next try may go on at once; the key stays bound."""
+        await self._payments.update_one(
+            {**one_payment(scope, payment_id), "idempotency.owner": owner},
+            {"$set": {"idempotency.leased_at": _LONG_AGO}},
+        )
+
+    async def forget_key(self, scope: Scope, payment_id: str, *, before: datetime) -> None:
+        """Unbind a key that is past its days; the natural key still refuses a twin (A10)."""
+        await self._payments.update_one(
+            {**one_payment(scope, payment_id), "idempotency.expires_at": {"$lt": before}},
+            {"$unset": {"idempotency": ""}},
+        )
+
+    async def record_order(
+        self, scope: Scope, payment: Payment, *, owner: str | None, response: bytes | None, next_check_at: datetime
+    ) -> bool:
+        """Write the fact that the order exists, once; tell whether this caller was the one (A4, A9).
+
+        `owner` is the key's owner as the caller knows it: a holder that lost its lease matches no document.
+        """
+        query = {
+            **one_payment(scope, payment.id),
+            "order_id": None,
+            "order_state": {"$in": [state.value for state in ORDER_TRANSITIONS.sources(OrderState.READY)]},
+        }
+        if owner is not None:
+            query["idempotency.owner"] = owner
+        changes: Document = {
+            "order_id": payment.order_id,
+            "order_state": OrderState.READY.value,
+            "next_check_at": next_check_at,
+            "updated_at": payment.updated_at,
+        }
+        if response is not None:
+            changes["idempotency.response"] = Binary(response)
+        result = await self._payments.update_one(query, {"$set": changes, "$inc": {"version": 1}})
+        return result.matched_count == 1
+
+    async def record_response(self, scope: Scope, payment_id: str, *, owner: str, response: bytes) -> bool:
+        """Keep the answer to the key's request, once; tell whether this caller was the one."""
+        result = await self._payments.update_one(
+            {**one_payment(scope, payment_id), "idempotency.owner": owner, "idempotency.response": None},
+            {"$set": {"idempotency.response": Binary(response)}},
+        )
+        return result.matched_count == 1
+
+    async def record_order_unknown(
+        self, scope: Scope, payment_id: str, *, at: datetime, next_check_at: datetime
+    ) -> None:
+        """Write that nobody knows whether the order exists, and let the next try go on at once."""
+        await self._payments.update_one(
+            {
+                **one_payment(scope, payment_id),
+                "order_state": {"$in": [OrderState.REQUESTED.value, OrderState.UNKNOWN.value]},
+            },
+            {
+                "$set": {
+                    "order_state": OrderState.UNKNOWN.value,
+                    "updated_at": at,
+                    "next_check_at": next_check_at,
+                    "idempotency.leased_at": _LONG_AGO,
+                },
+                "$inc": {"version": 1},
+            },
+        )
+
+    async def record_order_refused(self, scope: Scope, payment_id: str, *, reason: str, at: datetime) -> None:
+        """Write that the processor refused the order: the payment failed, key and reference are free (A11)."""
+        entry = HistoryEntry(at=at, event="order.refused", status=PaymentStatus.FAILED, source="processor")
+        await self._payments.update_one(
+            {
+                **one_payment(scope, payment_id),
+                "order_state": {"$in": [state.value for state in ORDER_TRANSITIONS.sources(OrderState.REFUSED)]},
+            },
+            {
+                "$set": {
+                    "order_state": OrderState.REFUSED.value,
+                    "status": PaymentStatus.FAILED.value,
+                    "razorpay_data": {"order_refused": reason},
+                    "updated_at": at,
+                },
+                "$unset": {"idempotency": "", "natural_key": "", "next_check_at": ""},
+                "$push": pushed(entry),
+                "$inc": {"version": 1},
+            },
+        )
+
+    @property
+    def _payments(self) -> AsyncCollection[Document]:
+        return self.database.collection(PAYMENTS)
+
+
+def _claimed(document: Document) -> ClaimedPayment:
+    remembered = document["idempotency"]
+    response = remembered.get("response")
+    return ClaimedPayment(
+        payment=payment_from_document(document),
+        fingerprint=remembered["fingerprint"],
+        owner=remembered["owner"],
+        response=None if response is None else bytes(response),
+        expires_at=remembered["expires_at"],
+    )

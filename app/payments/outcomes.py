@@ -1,0 +1,247 @@
+"""How a payment's outcome becomes known: callback, webhook, poll and capture, all through `record_evidence` (D2)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from app.gateways.port import (
+    AlreadyCaptured,
+    AttemptStatus,
+    CaptureMethod,
+    CredentialsRefused,
+    Gateway,
+    GatewayPayment,
+    Gateways,
+    NeverSent,
+    OutcomeUnknown,
+    Refused,
+)
+from app.kit.clock import Clock
+from app.kit.errors import Problem
+from app.kit.ids import Ids, Prefix
+from app.kit.money import Money
+from app.kit.scope import Scope
+from app.payments.evidence import merge
+from app.payments.models import (
+    TRANSITIONS,
+    Attempt,
+    HistoryEntry,
+    Payment,
+    PaymentStatus,
+    Source,
+)
+from app.payments.problems import (
+    CallbackInvalid,
+    CaptureAmountMismatch,
+    CaptureRefused,
+    OrderNotReady,
+    PaymentAlreadyCaptured,
+    PaymentBusy,
+    PaymentNotAuthorized,
+    PaymentNotFound,
+    ProcessorCredentialsRefused,
+    ProcessorOutcomeUnknown,
+    ProcessorUnavailable,
+)
+from app.payments.schedule import first_check_of_unknown
+from app.payments.store import Also, PaymentStore
+
+_TRIES = 16
+T = TypeVar("T")
+
+AcceptsLate = Callable[[Scope], Awaitable[bool]]
+
+
+class Match(StrEnum):
+    """What became of a snapshot."""
+
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    UNMATCHED = "unmatched"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The payment that a snapshot concerned, if it is known, and whether the snapshot told anything new."""
+
+    match: Match
+    payment: Payment | None
+    before: PaymentStatus | None = None
+
+
+OnChange = Callable[[Payment, PaymentStatus, Source], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Learns of payments' outcomes and writes them down."""
+
+    store: PaymentStore
+    gateways: Gateways
+    clock: Clock
+    ids: Ids
+    accepts_late: AcceptsLate
+    on_change: OnChange
+
+    async def record_evidence(
+        self, scope: Scope, snapshot: GatewayPayment, *, source: Source, also: Also | None = None
+    ) -> Recorded:
+        """Apply what the processor said of one attempt; the only way a payment's state moves by outside news.
+
+        Args:
+            scope: whose payment.
+            snapshot: what the processor said.
+            source: who told us.
+            also: a further write for the same transaction, such as the inbox's mark; it runs also when the
+                snapshot told nothing new, but not when no payment matched.
+
+        Raises:
+            PaymentBusy: others kept changing the payment; nothing was written.
+        """
+        for _ in range(_TRIES):
+            before = await self.store.find_by_snapshot(scope, snapshot)
+            if before is None:
+                return Recorded(Match.UNMATCHED, None)
+            late = before.status is not PaymentStatus.EXPIRED or await self.accepts_late(scope)
+            merged = merge(before, snapshot, source=source, at=self.clock.now(), accept_late=late)
+            suspense = [(self.ids.new(Prefix.SUSPENSE), item) for item in merged.suspense]
+            if not merged.changed and also is None:
+                return Recorded(Match.UNCHANGED, before)
+            if await self.store.save_evidence(scope, before, merged.payment, suspense=suspense, also=also):
+                if merged.changed:
+                    self.on_change(merged.payment, before.status, source)
+                match = Match.APPLIED if merged.changed else Match.UNCHANGED
+                return Recorded(match, merged.payment, before.status)
+        raise PaymentBusy(retry_after_seconds=1)
+
+    async def verify_callback(
+        self, scope: Scope, payment_id: str, *, order_id: str, gateway_payment_id: str, signature: str
+    ) -> Payment:
+        """Check what the customer's browser brought back, then ask the processor what really happened.
+
+        The order id that is signed comes from our database, never from the caller (B15); amount and currency are
+        the processor's word, compared when the evidence is merged (B16).
+
+        Raises:
+            PaymentNotFound, CallbackInvalid: nothing changed.
+            ProcessorOutcomeUnknown, ProcessorUnavailable, ProcessorCredentialsRefused: try again; the worker
+                checks meanwhile.
+        """
+        payment = await self._payment(scope, payment_id)
+        if payment.order_id is None:
+            raise OrderNotReady(retry_after_seconds=1)
+        gateway = await self.gateways.of(scope)
+        genuine = gateway.is_callback_signature(signature, order_id=payment.order_id, payment_id=gateway_payment_id)
+        if not genuine or order_id != payment.order_id:
+            raise CallbackInvalid
+        snapshot = await self._asked(scope, payment, gateway.get_payment(gateway_payment_id), refused=CallbackInvalid)
+        if snapshot.order_id != payment.order_id:
+            raise CallbackInvalid
+        recorded = await self.record_evidence(scope, snapshot, source=Source.CALLBACK)
+        return recorded.payment or payment
+
+    async def capture_payment(self, scope: Scope, payment_id: str, *, amount: Money | None) -> Payment:
+        """Capture an authorised payment in full.
+
+        Raises:
+            PaymentNotFound, PaymentNotAuthorized, PaymentAlreadyCaptured, CaptureAmountMismatch: nothing changed.
+            CaptureRefused: the processor said no.
+            ProcessorOutcomeUnknown, ProcessorUnavailable: the worker finds out; a repetition converges.
+        """
+        payment = await self._payment(scope, payment_id)
+        match payment.status:
+            case PaymentStatus.COMPLETED:
+                raise PaymentAlreadyCaptured
+            case PaymentStatus.AUTHORIZED:
+                attempt = payment.primary
+            case _:
+                attempt = None
+        if attempt is None or attempt.status is AttemptStatus.REFUNDED:
+            raise PaymentNotAuthorized(details={"status": payment.shown_status.value})
+        if amount is not None and amount != payment.money:
+            raise CaptureAmountMismatch(param="amount")
+        return await self._capture(scope, payment, attempt)
+
+    async def check_payment(self, scope: Scope, payment_id: str, *, source: Source = Source.RECHECK) -> Payment:
+        """Ask the processor for every attempt on the payment's order and apply the answers.
+
+        Raises:
+            PaymentNotFound, OrderNotReady.
+            ProcessorOutcomeUnknown, ProcessorUnavailable, ProcessorCredentialsRefused.
+        """
+        payment = await self._payment(scope, payment_id)
+        if payment.order_id is None:
+            raise OrderNotReady
+        gateway = await self.gateways.of(scope)
+        for snapshot in await self._asked(scope, payment, gateway.list_order_payments(payment.order_id)):
+            recorded = await self.record_evidence(scope, snapshot, source=source)
+            payment = recorded.payment or payment
+        if payment.capture_method is CaptureMethod.AUTOMATIC and payment.status is PaymentStatus.AUTHORIZED:
+            payment = await self._capture_now(scope, payment)
+        return await self._expire_if_over(scope, payment)
+
+    async def _capture_now(self, scope: Scope, payment: Payment) -> Payment:
+        """Capture what the processor should have captured by itself; otherwise it would lapse (C1)."""
+        attempt = payment.primary
+        if attempt is None or attempt.status is not AttemptStatus.AUTHORIZED:
+            return payment
+        return await self._capture(scope, payment, attempt)
+
+    async def _capture(self, scope: Scope, payment: Payment, attempt: Attempt) -> Payment:
+        """Write the intent, ask, write the fact."""
+        gateway = await self.gateways.of(scope)
+        intent = HistoryEntry(
+            at=self.clock.now(),
+            event="capture.requested",
+            status=payment.status,
+            source=Source.CAPTURE.value,
+            attempt=attempt.id,
+        )
+        await self.store.add_history(scope, payment.id, entry=intent)
+        snapshot = await self._asked(
+            scope, payment, _captured(gateway, attempt.id, payment.money), refused=CaptureRefused
+        )
+        recorded = await self.record_evidence(scope, snapshot, source=Source.CAPTURE)
+        return recorded.payment or payment
+
+    async def _expire_if_over(self, scope: Scope, payment: Payment) -> Payment:
+        now = self.clock.now()
+        if payment.expires_at > now or not TRANSITIONS.allows(payment.status, PaymentStatus.EXPIRED):
+            return payment
+        entry = HistoryEntry(at=now, event="payment.expired", status=PaymentStatus.EXPIRED, source="schedule")
+        if await self.store.move_status(scope, payment, PaymentStatus.EXPIRED, entry=entry):
+            self.on_change(payment, payment.status, Source.POLL)
+        return await self._payment(scope, payment.id)
+
+    async def _payment(self, scope: Scope, payment_id: str) -> Payment:
+        payment = await self.store.find_payment(scope, payment_id)
+        if payment is None:
+            raise PaymentNotFound
+        return payment
+
+    async def _asked(
+        self, scope: Scope, payment: Payment, answer: Awaitable[T], *, refused: type[Problem] = ProcessorOutcomeUnknown
+    ) -> T:
+        """Await the processor's answer; an unknown outcome brings the payment's next check forward."""
+        try:
+            return await answer
+        except CredentialsRefused:
+            raise ProcessorCredentialsRefused from None
+        except Refused as refusal:
+            raise refused(details={"reason": refusal.reason}) from None
+        except OutcomeUnknown as unknown:
+            soon = first_check_of_unknown(self.clock.now())
+            await self.store.schedule_check(scope, payment.id, at=soon)
+            if isinstance(unknown, NeverSent):
+                raise ProcessorUnavailable(retry_after_seconds=2) from None
+            details = {"outcome": "unknown", "payment_id": payment.id}
+            raise ProcessorOutcomeUnknown(details=details, retry_after_seconds=2) from None
+
+
+async def _captured(gateway: Gateway, attempt_id: str, amount: Money) -> GatewayPayment:
+    """Capture, or fetch what someone captured before us: either way one capture (C2, C3)."""
+    try:
+        return await gateway.capture_payment(attempt_id, amount)
+    except AlreadyCaptured:
+        return await gateway.get_payment(attempt_id)
