@@ -50,7 +50,9 @@ def merge(
     if before is None and len(payment.attempts) >= ATTEMPTS_PER_PAYMENT and not _holds_money(snapshot.status):
         # Failed tries beyond the bound change nothing that matters; money is always recorded.
         return Merged(payment, (), changed=False)
-    attempt, reason = _place(payment, before, _advance(before, snapshot), accept_late=accept_late)
+    attempt, reason = _place(
+        payment, before, _advance(before, snapshot), order_id=snapshot.order_id, accept_late=accept_late
+    )
     attempts = _with(payment.attempts, attempt)
     reasons = _doubts(payment, snapshot) | ({reason} if reason else set())
     news = sorted(reasons - set(payment.review))
@@ -113,14 +115,14 @@ def _holds_money(status: AttemptStatus) -> bool:
 
 
 def _place(
-    payment: Payment, before: Attempt | None, attempt: Attempt, *, accept_late: bool
+    payment: Payment, before: Attempt | None, attempt: Attempt, *, order_id: str | None, accept_late: bool
 ) -> tuple[Attempt, ReviewReason | None]:
     """Decide whose money the attempt's is. Captured money stays where it was first placed."""
     if before is not None and before.captured and before.part is not Part.UNDECIDED:
         return attempt, None
     if not _holds_money(attempt.status):
         return attempt, None
-    reason = _objection(payment, attempt, accept_late=accept_late)
+    reason = _objection(payment, attempt, order_id=order_id, accept_late=accept_late)
     match reason:
         case None:
             return replace(attempt, part=Part.PRIMARY), None
@@ -130,9 +132,11 @@ def _place(
             return replace(attempt, part=Part.SURPLUS), reason
 
 
-def _objection(payment: Payment, attempt: Attempt, *, accept_late: bool) -> ReviewReason | None:
+def _objection(payment: Payment, attempt: Attempt, *, order_id: str | None, accept_late: bool) -> ReviewReason | None:
     """Return why this money can't be the payment's, or None when it can."""
     primary = payment.primary
+    if order_id != payment.order_id:
+        return ReviewReason.ORPHAN_ORDER
     if attempt.amount != payment.money:
         return ReviewReason.AMOUNT_MISMATCH
     if payment.status is PaymentStatus.CANCELLED:

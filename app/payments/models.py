@@ -124,6 +124,7 @@ class ReviewReason(StrEnum):
     AMOUNT_MISMATCH = "amount_mismatch"
     CONTRADICTORY_AMOUNT = "contradictory_amount"
     SECOND_PAYMENT = "second_payment"
+    ORPHAN_ORDER = "orphan_order"
     PAID_AFTER_CANCEL = "paid_after_cancel"
     PAID_AFTER_EXPIRY = "paid_after_expiry"
     UNRECOGNIZED_STATUS = "unrecognized_status"
@@ -158,17 +159,11 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Customer:
-    """Who pays, as far as the merchant tells us: prefills the checkout."""
-
-    name: str | None = None
-    email: str | None = None
-    contact: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment with everything known of it. Amount counters are minor units of the payment's currency."""
+    """A payment with everything known of it. Amount counters are minor units of the payment's currency.
+
+    `key_id` is the public half of the processor key that the order was made with; the checkout needs it.
+    """
 
     id: str
     scope: Scope
@@ -179,6 +174,7 @@ class Payment:
     updated_at: datetime
     expires_at: datetime
     user_id: str | None = None
+    key_id: str | None = None
     order_id: str | None = None
     description: str | None = None
     reference: str | None = None

@@ -1,7 +1,7 @@
 """How a payment's outcome becomes known: callback, webhook, poll and capture, all through `record_evidence` (D2)."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -16,13 +16,15 @@ from app.gateways.port import (
     NeverSent,
     OutcomeUnknown,
     Refused,
+    UnknownAtGateway,
 )
 from app.kit.clock import Clock
 from app.kit.errors import Problem
-from app.kit.ids import Ids, Prefix
+from app.kit.ids import Ids, Prefix, is_id
 from app.kit.money import Money
 from app.kit.scope import Scope
 from app.payments.evidence import merge
+from app.payments.intents import IntentStore
 from app.payments.models import (
     TRANSITIONS,
     Attempt,
@@ -67,7 +69,6 @@ class Recorded:
 
     match: Match
     payment: Payment | None
-    before: PaymentStatus | None = None
 
 
 OnChange = Callable[[Payment, PaymentStatus, Source], None]
@@ -78,6 +79,7 @@ class Outcomes:
     """Learns of payments' outcomes and writes them down."""
 
     store: PaymentStore
+    intents: IntentStore
     gateways: Gateways
     clock: Clock
     ids: Ids
@@ -85,7 +87,13 @@ class Outcomes:
     on_change: OnChange
 
     async def record_evidence(
-        self, scope: Scope, snapshot: GatewayPayment, *, source: Source, also: Also | None = None
+        self,
+        scope: Scope,
+        snapshot: GatewayPayment,
+        *,
+        source: Source,
+        payment_id: str | None = None,
+        also: Also | None = None,
     ) -> Recorded:
         """Apply what the processor said of one attempt; the only way a payment's state moves by outside news.
 
@@ -93,6 +101,7 @@ class Outcomes:
             scope: whose payment.
             snapshot: what the processor said.
             source: who told us.
+            payment_id: the payment it belongs to, when the order's receipt told (else the order id finds it).
             also: a further write for the same transaction, such as the inbox's mark; it runs also when the
                 snapshot told nothing new, but not when no payment matched.
 
@@ -100,7 +109,10 @@ class Outcomes:
             PaymentBusy: others kept changing the payment; nothing was written.
         """
         for _ in range(_TRIES):
-            before = await self.store.find_by_snapshot(scope, snapshot)
+            if payment_id is None:
+                before = await self.store.find_by_snapshot(scope, snapshot)
+            else:
+                before = await self.store.find_payment(scope, payment_id)
             if before is None:
                 return Recorded(Match.UNMATCHED, None)
             late = before.status is not PaymentStatus.EXPIRED or await self.accepts_late(scope)
@@ -111,9 +123,40 @@ class Outcomes:
             if await self.store.save_evidence(scope, before, merged.payment, suspense=suspense, also=also):
                 if merged.changed:
                     self.on_change(merged.payment, before.status, source)
-                match = Match.APPLIED if merged.changed else Match.UNCHANGED
-                return Recorded(match, merged.payment, before.status)
+                return Recorded(Match.APPLIED if merged.changed else Match.UNCHANGED, merged.payment)
         raise PaymentBusy(retry_after_seconds=1)
+
+    async def trace_order(self, scope: Scope, order_id: str) -> Payment | None:
+        """Return our payment behind an order id that we have not stored, by the order's receipt (B1, B19).
+
+        A payment whose order was still unknown learns it here. An order that carries our receipt but is not the
+        payment's (an orphan of a lost request, A4) still leads to its payment, so that its money is placed.
+
+        Raises:
+            ProcessorOutcomeUnknown, ProcessorUnavailable, ProcessorCredentialsRefused: try again later.
+        """
+        gateway = await self.gateways.of(scope)
+        try:
+            order = await gateway.get_order(order_id)
+        except UnknownAtGateway:
+            return None
+        except CredentialsRefused:
+            raise ProcessorCredentialsRefused from None
+        except Refused as refusal:
+            raise ProcessorOutcomeUnknown(details={"reason": refusal.reason}) from None
+        except NeverSent:
+            raise ProcessorUnavailable from None
+        except OutcomeUnknown:
+            raise ProcessorOutcomeUnknown from None
+        if order.receipt is None or not is_id(order.receipt, Prefix.PAYMENT):
+            return None
+        payment = await self.store.find_payment(scope, order.receipt)
+        if payment is not None and payment.order_id is None and order.amount == payment.money:
+            ready = replace(payment, order_id=order.id, updated_at=self.clock.now())
+            soon = first_check_of_unknown(ready.updated_at)
+            await self.intents.record_order(scope, ready, owner=None, response=None, next_check_at=soon)
+            payment = await self.store.find_payment(scope, payment.id)
+        return payment
 
     async def verify_callback(
         self, scope: Scope, payment_id: str, *, order_id: str, gateway_payment_id: str, signature: str

@@ -5,7 +5,7 @@ one conditional write records the order. Whatever fails in between, the same key
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -49,6 +49,7 @@ from app.payments.problems import (
 )
 from app.payments.schedule import FIRST_CHECK, first_check_of_unknown
 from app.payments.store import PaymentFilter, PaymentStore
+from app.web.paging import Slice, Window
 
 Render = Callable[[Payment], bytes]
 _TRIES = 8
@@ -108,7 +109,7 @@ class Payments:
         if (refusal := refusal_of(new.money)) is not None:
             raise AmountRefused(refusal, param="amount")
         gateway = await self.gateways.of(scope)
-        payment = self._new_payment(scope, new)
+        payment = self._new_payment(scope, new, key_id=gateway.key_id)
         claim = Claim(key=key, fingerprint=fingerprint, owner=self.ids.new(Prefix.LEASE))
         for _ in range(_TRIES):
             result = await self.intents.insert_payment(
@@ -132,23 +133,15 @@ class Payments:
             raise PaymentNotFound
         return payment
 
-    async def list_payments(
-        self,
-        scope: Scope,
-        *,
-        where: PaymentFilter,
-        page: Mapping[str, object],
-        sort: Sequence[tuple[str, int]],
-        limit: int,
-    ) -> list[Payment]:
-        """Return at most `limit` payments in the order of the page."""
-        return await self.store.list_payments(scope, where=where, page=dict(page), sort=sort, limit=limit)
+    async def list_payments(self, scope: Scope, *, where: PaymentFilter, window: Window) -> Slice[Payment]:
+        """Return one page of payments, newest first."""
+        rows = await self.store.list_payments(scope, where=where, window=window)
+        return Slice.cut(rows, window, id_of=lambda payment: payment.id)
 
-    async def list_suspense(
-        self, scope: Scope, *, page: Mapping[str, object], sort: Sequence[tuple[str, int]], limit: int
-    ) -> list[tuple[str, Suspense]]:
-        """Return at most `limit` suspense entries, with their ids."""
-        return await self.store.list_suspense(scope, page=dict(page), sort=sort, limit=limit)
+    async def list_suspense(self, scope: Scope, *, window: Window) -> Slice[tuple[str, Suspense]]:
+        """Return one page of suspense entries with their ids, newest first."""
+        rows = await self.store.list_suspense(scope, window=window)
+        return Slice.cut(rows, window, id_of=lambda row: row[0])
 
     async def cancel_payment(self, scope: Scope, payment_id: str) -> Payment:
         """Cancel a payment that nobody has paid; money that arrives later goes to suspense.
@@ -284,7 +277,7 @@ class Payments:
             # The answer was lost; often the order is there (A3).
             return await _found_or_unknown(gateway, payment)
 
-    def _new_payment(self, scope: Scope, new: NewPayment) -> Payment:
+    def _new_payment(self, scope: Scope, new: NewPayment, *, key_id: str) -> Payment:
         now = self.clock.now()
         return Payment(
             id=self.ids.new(Prefix.PAYMENT),
@@ -296,6 +289,7 @@ class Payments:
             updated_at=now,
             expires_at=now + timedelta(minutes=self.expiry_minutes),
             user_id=new.user_id,
+            key_id=key_id,
             description=new.description,
             reference=new.reference,
             metadata=new.metadata,

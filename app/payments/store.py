@@ -28,6 +28,7 @@ from app.payments.models import (
     PaymentStatus,
     Suspense,
 )
+from app.web.paging import Window
 
 CHECK_LEASE_SECONDS = 60
 
@@ -153,12 +154,10 @@ class PaymentStore:
             return None
         return to_payment(await self._payments.find_one({**one_payment(scope, snapshot.payment_ref), "order_id": None}))
 
-    async def list_payments(
-        self, scope: Scope, *, where: PaymentFilter, page: Document, sort: Sequence[tuple[str, int]], limit: int
-    ) -> list[Payment]:
-        """Return at most `limit` payments of this scope in the page's order."""
-        query = {"$and": [{**in_scope(scope), **where.query()}, page]} if page else {**in_scope(scope), **where.query()}
-        cursor = self._payments.find(query).sort(list(sort)).limit(limit)
+    async def list_payments(self, scope: Scope, *, where: PaymentFilter, window: Window) -> list[Payment]:
+        """Return the rows of one page and one more, in the window's order."""
+        query = {"$and": [{**in_scope(scope), **where.query()}, window.filter()]}
+        cursor = self._payments.find(query).sort(window.sort()).limit(window.fetch_limit)
         return [payment_from_document(document) async for document in cursor]
 
     async def save_evidence(
@@ -238,11 +237,10 @@ class PaymentStore:
             update["$set"] = changes
         await self._payments.update_one(one_payment(scope, payment_id), update)
 
-    async def list_suspense(
-        self, scope: Scope, *, page: Document, sort: Sequence[tuple[str, int]], limit: int
-    ) -> list[tuple[str, Suspense]]:
-        """Return at most `limit` suspense entries of this scope."""
-        cursor = self._suspense.find({**in_scope(scope), **page}).sort(list(sort)).limit(limit)
+    async def list_suspense(self, scope: Scope, *, window: Window) -> list[tuple[str, Suspense]]:
+        """Return the rows of one page and one more, in the window's order."""
+        query = {"$and": [in_scope(scope), window.filter()]}
+        cursor = self._suspense.find(query).sort(window.sort()).limit(window.fetch_limit)
         return [suspense_from_document(document) async for document in cursor]
 
     async def _compare_and_set(
