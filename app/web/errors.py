@@ -279,11 +279,11 @@ def is_unknown_outcome(error: PyMongoError) -> bool:
 def validation_problem(errors: Sequence[Any]) -> ValidationFailed:
     """Return Pydantic's complaints as one problem: places, rules and sentences, never a value that was sent."""
     shown = [
-        {"param": _place(error["loc"]), "code": str(error["type"]), "message": _sentence(error)}
+        {"param": _place(error["loc"]) or None, "code": str(error["type"]), "message": _sentence(error)}
         for error in errors[:_SHOWN_ERRORS]
     ]
     first = shown[0]["param"] if shown else None
-    return ValidationFailed(param=first or None, details={"errors": shown})
+    return ValidationFailed(param=first, details={"errors": shown})
 
 
 def errors_markdown() -> str:

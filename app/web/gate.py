@@ -22,7 +22,8 @@ _JSON_TYPE = re.compile(
 _BOM = b"\xef\xbb\xbf"
 # Something that could be a card number stands in the bytes; escapes and other scripts are looked at letter by letter.
 _MANY_DIGITS = re.compile(rb"\d(?:[ -]?\d){12}")
-_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+# A text that never ends is taken to the end of the body: every byte is looked at once, whatever the body is.
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[{\]}]', re.DOTALL)
 
 
 def check_content(content_type: str | None, content_encoding: str | None) -> None:

@@ -1,0 +1,258 @@
+"""One pure ASGI layer around everything: who asked, how large, how long, and what every answer carries.
+
+Its parts would read nicer as six layers, but each layer costs a wrapped `send` per request; together they cost the
+time of one. What it does, in order: request id and trace, host check, body limit, the request itself, headers,
+metrics, and one canonical log line.
+"""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+from fastapi.routing import iter_route_contexts
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.kit.clock import Clock
+from app.kit.errors import Problem
+from app.kit.ids import Ids, Prefix
+from app.web.errors import BodyTooLarge, Failures, HostNotAllowed, InternalError
+from app.web.metrics import HttpMeter, Metrics
+
+CLIENT_CLOSED: Final = 499
+"""Logged and counted when the client went away before the answer; nobody receives it."""
+
+UNMATCHED: Final = "unmatched"
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_LENGTH_DIGITS = 18
+_BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+_SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+_NO_STORE = (b"cache-control", b"no-store")
+_POLICY = (b"content-security-policy", _API_POLICY)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What the edge allows.
+
+    Attributes:
+        allowed_hosts: names the service answers to; `*` allows all, `*.example.com` a domain's children.
+        max_body_bytes: longest body of a request.
+        body_limits: other limits by path prefix, such as the one for incoming events.
+        is_https: whether clients reach the service by HTTPS: browsers are then told to insist on it.
+        quiet_paths: paths that machines ask all the time: their lines are of level debug, and any host may ask.
+    """
+
+    allowed_hosts: Sequence[str] = ("*",)
+    max_body_bytes: int = 64 * 1024
+    body_limits: Mapping[str, int] = field(default_factory=dict)
+    is_https: bool = False
+    quiet_paths: frozenset[str] = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
+
+    def allows_host(self, host: str) -> bool:
+        """Tell whether a Host header, with or without port, names this service."""
+        name = host.lower()
+        name = name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0]
+        return any(
+            allowed in (name, "*") or (allowed.startswith("*.") and name.endswith(allowed[1:]))
+            for allowed in self.allowed_hosts
+        )
+
+    def body_limit(self, path: str) -> int:
+        """Return the longest body for a path, in bytes."""
+        for prefix, limit in self.body_limits.items():
+            if path.startswith(prefix):
+                return limit
+        return self.max_body_bytes
+
+
+class Middleware:
+    """The layer; `app.add_middleware(Middleware, edge=..., metrics=..., failures=..., clock=..., ids=...)`."""
+
+    def __init__(
+        self, app: ASGIApp, *, edge: Edge, metrics: Metrics, failures: Failures, clock: Clock, ids: Ids
+    ) -> None:
+        """Wrap an application."""
+        self._app = app
+        self._edge = edge
+        self._failures = failures
+        self._clock = clock
+        self._ids = ids
+        self._meter = HttpMeter(metrics)
+        # Bound once: a lazy logger would be assembled anew for every line.
+        self._log = structlog.get_logger("app.request").bind()
+        self._any_host = "*" in edge.allowed_hosts
+        self._templates: dict[Any, str] | None = None
+        self._headers = list(_SECURITY_HEADERS)
+        if edge.is_https:
+            self._headers.append((b"strict-transport-security", b"max-age=31536000"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; other scopes pass through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send, self._headers)
+        exchange.name(self._ids)
+        started = self._clock.monotonic()
+        self._meter.in_flight += 1
+        try:
+            await self._serve(exchange)
+        finally:
+            self._meter.in_flight -= 1
+            self._record(exchange, self._clock.monotonic() - started)
+
+    async def _serve(self, exchange: "_Exchange") -> None:
+        try:
+            self._admit(exchange)
+            await self._app(exchange.scope, exchange.receive, exchange.send)
+        except ClientDisconnect:
+            return
+        except Problem as problem:
+            await self._answer(exchange, problem)
+        except Exception as error:
+            self._log.error("unexpected_error", exc_info=error)
+            if exchange.status != CLIENT_CLOSED:
+                # Half an answer is out: only a broken connection tells the client that it is not whole.
+                raise
+            await self._answer(exchange, InternalError())
+
+    def _admit(self, exchange: "_Exchange") -> None:
+        scope = exchange.scope
+        path = scope["path"]
+        if not self._any_host and path not in self._edge.quiet_paths and not self._edge.allows_host(exchange.host):
+            raise HostNotAllowed
+        if exchange.length is None and scope["method"] in _BODYLESS:
+            return
+        limit = self._edge.body_limit(path)
+        if exchange.length is None:
+            # No length was promised, so the bytes are counted as they come.
+            exchange.bytes_left = limit
+        elif exchange.length > limit:
+            raise BodyTooLarge(details={"limit_bytes": limit})
+
+    async def _answer(self, exchange: "_Exchange", problem: Problem) -> None:
+        response = self._failures.answer(problem, request_id=exchange.request_id)
+        await response(exchange.scope, exchange.receive, exchange.send)
+
+    def _record(self, exchange: "_Exchange", seconds: float) -> None:
+        scope = exchange.scope
+        route = self._template(scope)
+        status = exchange.status
+        self._meter.record(method=scope["method"], route=route, status=status, seconds=seconds)
+        fields: dict[str, Any] = {
+            "method": scope["method"],
+            "route": route,
+            "status": status,
+            "duration_ms": round(seconds * 1000, 3),
+        }
+        if (principal := scope["state"].get("principal")) is not None:
+            fields["tenant"] = principal.tenant
+        if status >= 500:
+            self._log.error("request", **fields)
+        elif scope["path"] in self._edge.quiet_paths:
+            self._log.debug("request", **fields)
+        else:
+            self._log.info("request", **fields)
+
+    def _template(self, scope: Scope) -> str:
+        """Return the path template of the operation that was called; an alias counts as the path it stands for."""
+        endpoint = scope.get("endpoint")
+        if endpoint is None:
+            return UNMATCHED
+        if self._templates is None:
+            self._templates = _templates_of(scope["app"])
+        return self._templates.get(endpoint, UNMATCHED)
+
+
+def _templates_of(app: Any) -> dict[Any, str]:
+    templates: dict[Any, str] = {}
+    for context in iter_route_contexts(app.routes):
+        endpoint, path = context.endpoint, context.path_format
+        if endpoint is None or path is None:
+            continue
+        if endpoint not in templates or getattr(context, "include_in_schema", False):
+            templates[endpoint] = path
+    return templates
+
+
+class _Exchange:
+    """One request and its answer on their way through."""
+
+    __slots__ = (
+        "_extra",
+        "_receive",
+        "_send",
+        "bytes_left",
+        "host",
+        "length",
+        "request_id",
+        "scope",
+        "status",
+        "traceparent",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, extra: list[tuple[bytes, bytes]]) -> None:
+        self.scope = scope
+        self.status = CLIENT_CLOSED
+        self.bytes_left: int | None = None
+        self.host = ""
+        self.length: int | None = None
+        self.request_id = ""
+        self.traceparent: bytes | None = None
+        self._receive = receive
+        self._send = send
+        self._extra = extra
+
+    def name(self, ids: Ids) -> None:
+        """Read the headers that the edge cares for, and bind the request's name to everything that is logged."""
+        for header, value in self.scope["headers"]:
+            match header:
+                case b"host":
+                    self.host = value.decode("latin-1")
+                case b"x-request-id" if _REQUEST_ID.fullmatch(value):
+                    self.request_id = value.decode()
+                case b"traceparent" if _TRACEPARENT.fullmatch(value):
+                    self.traceparent = value
+                case b"content-length" if value.isdigit():
+                    self.length = int(value) if len(value) <= _LENGTH_DIGITS else sys.maxsize
+                case _:
+                    pass
+        self.request_id = self.request_id or ids.new(Prefix.REQUEST)
+        state = self.scope.setdefault("state", {})
+        state["request_id"] = self.request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=self.request_id)
+        if self.traceparent is not None:
+            state["traceparent"] = self.traceparent.decode()
+            structlog.contextvars.bind_contextvars(trace_id=state["traceparent"][3:35])
+
+    async def receive(self) -> Message:
+        """Pass a part of the body on. Raises BodyTooLarge when there were more bytes than allowed."""
+        message = await self._receive()
+        if self.bytes_left is not None and message["type"] == "http.request":
+            self.bytes_left -= len(message.get("body", b""))
+            if self.bytes_left < 0:
+                raise BodyTooLarge
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass the answer on; its start gets the headers that every answer carries."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [*message["headers"], *self._extra, (b"x-request-id", self.request_id.encode())]
+            names = {name for name, _ in message["headers"]}
+            if b"cache-control" not in names:
+                headers.append(_NO_STORE)
+            if b"content-security-policy" not in names:
+                headers.append(_POLICY)
+            if self.traceparent is not None:
+                headers.append((b"traceparent", self.traceparent))
+            message = {**message, "headers": headers}
+        await self._send(message)
