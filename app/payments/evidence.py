@@ -134,21 +134,23 @@ def _place(
 
 def _objection(payment: Payment, attempt: Attempt, *, order_id: str | None, accept_late: bool) -> ReviewReason | None:
     """Return why this money can't be the payment's, or None when it can."""
-    primary = payment.primary
-    if order_id != payment.order_id:
-        return ReviewReason.ORPHAN_ORDER
     if attempt.amount != payment.money:
         return ReviewReason.AMOUNT_MISMATCH
+    if order_id != payment.order_id:
+        return ReviewReason.ORPHAN_ORDER
     if payment.status is PaymentStatus.CANCELLED:
         return ReviewReason.PAID_AFTER_CANCEL
     if payment.status is PaymentStatus.EXPIRED and not accept_late:
         return ReviewReason.PAID_AFTER_EXPIRY
+    return None if _may_be_primary(payment.primary, attempt) else ReviewReason.SECOND_PAYMENT
+
+
+def _may_be_primary(primary: Attempt | None, attempt: Attempt) -> bool:
+    """Tell whether the attempt may be the payment's own; captured money displaces what is only authorised."""
     if primary is None or primary.id == attempt.id:
-        return None
+        return True
     has_lapsed = primary.status is AttemptStatus.REFUNDED
-    if not primary.captured and (attempt.captured or has_lapsed):
-        return None
-    return ReviewReason.SECOND_PAYMENT
+    return not primary.captured and (attempt.captured or has_lapsed)
 
 
 def _doubts(payment: Payment, snapshot: GatewayPayment) -> set[ReviewReason]:

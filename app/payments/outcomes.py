@@ -109,10 +109,7 @@ class Outcomes:
             PaymentBusy: others kept changing the payment; nothing was written.
         """
         for _ in range(_TRIES):
-            if payment_id is None:
-                before = await self.store.find_by_snapshot(scope, snapshot)
-            else:
-                before = await self.store.find_payment(scope, payment_id)
+            before = await self._concerned(scope, snapshot, payment_id)
             if before is None:
                 return Recorded(Match.UNMATCHED, None)
             late = before.status is not PaymentStatus.EXPIRED or await self.accepts_late(scope)
@@ -256,6 +253,14 @@ class Outcomes:
         if await self.store.move_status(scope, payment, PaymentStatus.EXPIRED, entry=entry):
             self.on_change(payment, payment.status, Source.POLL)
         return await self._payment(scope, payment.id)
+
+    async def _concerned(self, scope: Scope, snapshot: GatewayPayment, payment_id: str | None) -> Payment | None:
+        """Find the payment by its order. A note in the snapshot proves nothing: the browser may have set it."""
+        if payment_id is not None:
+            return await self.store.find_payment(scope, payment_id)
+        if snapshot.order_id is None:
+            return None
+        return await self.store.find_by_order(scope, order_id=snapshot.order_id)
 
     async def _payment(self, scope: Scope, payment_id: str) -> Payment:
         payment = await self.store.find_payment(scope, payment_id)

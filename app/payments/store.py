@@ -11,7 +11,6 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 
 from app.database import Collection, Database, Document, Index, Session
-from app.gateways.port import GatewayPayment
 from app.kit.bounds import HISTORY_ENTRIES
 from app.kit.scope import Scope
 from app.payments.documents import (
@@ -141,18 +140,9 @@ class PaymentStore:
         """Return a payment of this scope."""
         return to_payment(await self._payments.find_one(one_payment(scope, payment_id)))
 
-    async def find_by_snapshot(self, scope: Scope, snapshot: GatewayPayment) -> Payment | None:
-        """Return the payment that a processor's snapshot concerns: by order, else by the id in its notes (B1).
-
-        The note alone is not proof: it only finds a payment whose order id we have not yet written.
-        """
-        if snapshot.order_id is not None:
-            found = await self._payments.find_one({**in_scope(scope), "order_id": {"$eq": snapshot.order_id}})
-            if found is not None:
-                return payment_from_document(found)
-        if snapshot.payment_ref is None:
-            return None
-        return to_payment(await self._payments.find_one({**one_payment(scope, snapshot.payment_ref), "order_id": None}))
+    async def find_by_order(self, scope: Scope, *, order_id: str) -> Payment | None:
+        """Return the payment whose order this is."""
+        return to_payment(await self._payments.find_one({**in_scope(scope), "order_id": {"$eq": order_id}}))
 
     async def list_payments(self, scope: Scope, *, where: PaymentFilter, window: Window) -> list[Payment]:
         """Return the rows of one page and one more, in the window's order."""

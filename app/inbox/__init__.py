@@ -1,0 +1,1 @@
+"""Events from the processor: verified, stored once, answered at once, applied later."""

@@ -1,0 +1,71 @@
+"""The processor's webhook, and the inbox for people."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from app.auth.dependencies import CurrentPrincipal
+from app.inbox.schemas import EventDetail, EventQuery, EventRead, Receipt
+from app.inbox.service import Inbox
+from app.kit.clock import Clock
+from app.web.envelope import Page, Success, ok
+from app.web.route import Route
+
+router = APIRouter(tags=["Processor events"], route_class=Route)
+
+
+async def _inbox(request: Request) -> Inbox:
+    inbox: Inbox = request.app.state.inbox
+    return inbox
+
+
+async def _clock(request: Request) -> Clock:
+    clock: Clock = request.app.state.clock
+    return clock
+
+
+Service = Annotated[Inbox, Depends(_inbox)]
+Now = Annotated[Clock, Depends(_clock)]
+
+
+@router.post(
+    "/webhooks/razorpay/{merchant}",
+    openapi_extra={"x-idempotency": "none"},
+    summary="Receive an event of the processor",
+)
+async def webhooks_razorpay_receive(merchant: str, request: Request, inbox: Service, clock: Now) -> Success[Receipt]:
+    """Store a signed event and answer at once; a worker applies it.
+
+    The signature header is `X-Razorpay-Signature`, over the raw body; `X-Razorpay-Event-Id` tells repetitions.
+    """
+    headers = request.headers
+    await inbox.record_event(
+        merchant,
+        body=request.state.raw_body,
+        signature=headers.get("x-razorpay-signature"),
+        event_id=headers.get("x-razorpay-event-id"),
+    )
+    return ok(Receipt(received=True), "Event stored.", now=clock.now())
+
+
+@router.get("/events", summary="List the processor's events")
+async def events_list(
+    query: Annotated[EventQuery, Query()], principal: CurrentPrincipal, inbox: Service, clock: Now
+) -> Success[Page[EventRead]]:
+    """Return events, newest first, by cursor."""
+    found = await inbox.list_events(principal.scope, where=query.to_filter(), window=query.window())
+    return ok(found.read(EventRead.of), "Events.", now=clock.now())
+
+
+@router.get("/events/{event_id}", summary="Inspect an event")
+async def events_get(event_id: str, principal: CurrentPrincipal, inbox: Service, clock: Now) -> Success[EventDetail]:
+    """Return an event with its payload."""
+    event = await inbox.get_event(principal.scope, event_id)
+    return ok(EventDetail.of(event), "Event.", now=clock.now())
+
+
+@router.post("/events/{event_id}/replay", summary="Replay an event")
+async def events_replay(event_id: str, principal: CurrentPrincipal, inbox: Service, clock: Now) -> Success[EventRead]:
+    """Apply an event again; an effect it already had is not repeated."""
+    event = await inbox.replay_event(principal.scope, event_id)
+    return ok(EventRead.of(event), "The event will be applied again.", now=clock.now())

@@ -1,0 +1,233 @@
+"""The inbox's verbs: receive at once (D6), apply later, show, replay.
+
+The processor disables an endpoint that keeps failing, so everything that is genuinely signed gets a 200 as soon as
+it is stored; only a database that can't store answers otherwise. The signature does not cover the event's id, so an
+effect is never made unique by that id alone: `payments` merges monotonically, whatever the inbox lets through (B4).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from app.database import Session
+from app.gateways.port import EventReader, GatewayEvent, GatewayPayment
+from app.inbox.models import ClaimedEvent, EventState, InboxEvent
+from app.inbox.store import EventFilter, InboxStore, LeaseLost
+from app.kit.clock import Clock
+from app.kit.errors import Kind, Problem
+from app.kit.ids import Ids, Prefix, is_id
+from app.kit.scope import Mode, Scope
+from app.kit.signing import sha256_hex
+from app.payments.models import Source
+from app.payments.outcomes import Match, Outcomes
+from app.web.paging import Slice, Window
+
+RAZORPAY = "razorpay"
+_LOG = structlog.get_logger(__name__)
+MOST_ATTEMPTS = 8
+_BACKOFF = (1, 5, 30, 120, 600, 3600, 6 * 3600)
+_EVENT_ID_LENGTH = 64
+
+
+class WebhookSignatureInvalid(Problem):
+    """The event was not signed with a secret of this merchant (B8, B9); nothing was stored."""
+
+    code = "webhook_signature_invalid"
+    kind = Kind.UNAUTHENTICATED
+    message = "The signature does not belong to this body and this endpoint's secret."
+
+
+class EventNotFound(Problem):
+    """No such event in this scope."""
+
+    code = "event_not_found"
+    kind = Kind.NOT_FOUND
+    message = "There is no event with this id."
+
+
+class EventNotReplayable(Problem):
+    """The event is waiting to be applied already."""
+
+    code = "event_not_replayable"
+    kind = Kind.CONFLICT
+    message = "This event is waiting to be applied already."
+
+
+class WebhookSecrets(Protocol):
+    """What the inbox needs to know of a merchant."""
+
+    async def webhook_secrets_of(self, scope: Scope) -> tuple[str, ...]:
+        """Return the current and the previous secret; none for an unknown merchant."""
+        ...
+
+    async def gateway_account_of(self, scope: Scope) -> str | None:
+        """Return the merchant's account id at the processor, when it is known."""
+        ...
+
+
+OnEvent = Callable[[str, str], None]
+"""Called with the event's type (or `unreadable`) and what became of it, for the metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """Receives, applies, shows and replays events."""
+
+    store: InboxStore
+    secrets: WebhookSecrets
+    reader: EventReader
+    outcomes: Outcomes
+    clock: Clock
+    ids: Ids
+    on_event: OnEvent
+
+    async def record_event(
+        self, merchant: str, *, body: bytes, signature: str | None, event_id: str | None
+    ) -> InboxEvent:
+        """Store a genuine event, once per id.
+
+        Args:
+            merchant: the id in the endpoint's path.
+            body: the raw bytes; the signature is over them.
+            signature: the signature header, if there was one.
+            event_id: the processor's id header; the body's digest stands in for a missing one.
+
+        Raises:
+            WebhookSignatureInvalid: nothing was stored; an unknown merchant looks the same.
+        """
+        scope = await self._signer(merchant, body, signature)
+        digest = sha256_hex(body)
+        usable = event_id if event_id and len(event_id) <= _EVENT_ID_LENGTH and event_id.isascii() else digest
+        event = InboxEvent(
+            id=self.ids.new(Prefix.EVENT),
+            scope=scope,
+            source=RAZORPAY,
+            event_id=usable,
+            body=body,
+            body_digest=digest,
+            state=EventState.RECEIVED,
+            received_at=self.clock.now(),
+        )
+        is_new = await self.store.insert_event(scope, event)
+        self.on_event("any", "received" if is_new else "duplicate")
+        return event
+
+    async def get_event(self, scope: Scope, event_id: str) -> InboxEvent:
+        """Return an event. Raises EventNotFound."""
+        event = await self.store.find_event(scope, event_id)
+        if event is None:
+            raise EventNotFound
+        return event
+
+    async def list_events(self, scope: Scope, *, where: EventFilter, window: Window) -> Slice[InboxEvent]:
+        """Return one page of events, newest first."""
+        rows = await self.store.list_events(scope, where=where, window=window)
+        return Slice.cut(rows, window, id_of=lambda event: event.id)
+
+    async def replay_event(self, scope: Scope, event_id: str) -> InboxEvent:
+        """Make an event due again; applying it twice changes nothing. Raises EventNotFound, EventNotReplayable."""
+        await self.get_event(scope, event_id)
+        if not await self.store.requeue_event(scope, event_id, at=self.clock.now()):
+            raise EventNotReplayable
+        return await self.get_event(scope, event_id)
+
+    async def apply_next(self) -> bool:
+        """Apply the event that has been due longest; tell whether there was one.
+
+        Whatever goes wrong with one event postpones or parks that event alone (B14).
+        """
+        claimed = await self.store.claim_due_event(owner=self.ids.new(Prefix.LEASE))
+        if claimed is None:
+            return False
+        event_type = None
+        try:
+            event = self.reader.read(claimed.event.body)
+            event_type = event.type
+            state = await self._apply(claimed, event)
+            self.on_event(event.type, state.value)
+        except LeaseLost:
+            self.on_event(event_type or "unreadable", "lease_lost")
+        except ValueError:
+            await self._postpone(claimed, reason="unreadable", event_type=None)
+        except Problem as problem:
+            await self._postpone(claimed, reason=problem.code, event_type=event_type)
+        except PyMongoError:
+            # The database could not say; the lease runs out and the event comes back.
+            raise
+        except Exception:
+            # A defect of ours met this event: it must not stop the others, nor come back for ever.
+            _LOG.exception("event_not_applied", event=claimed.event.id, type=event_type)
+            await self._postpone(claimed, reason="defect", event_type=event_type)
+        return True
+
+    async def _signer(self, merchant: str, body: bytes, signature: str | None) -> Scope:
+        """Return the scope whose secret signed the body; the secret tells test from live (B10)."""
+        if not is_id(merchant, Prefix.MERCHANT):
+            raise WebhookSignatureInvalid
+        for mode in Mode:
+            scope = Scope(tenant=merchant, mode=mode)
+            secrets = await self.secrets.webhook_secrets_of(scope)
+            if self.reader.is_signed(body, signature, secrets=secrets):
+                return scope
+        self.on_event("any", "forged")
+        raise WebhookSignatureInvalid
+
+    async def _apply(self, claimed: ClaimedEvent, event: GatewayEvent) -> EventState:
+        scope = claimed.event.scope
+        account = await self.secrets.gateway_account_of(scope)
+        if account is not None and event.account_id is not None and account != event.account_id:
+            return await self._finish(claimed, event, EventState.QUARANTINED, reason="other_account")
+        if not event.payments:
+            return await self._finish(claimed, event, EventState.IGNORED, reason="nothing_to_apply")
+        *others, last = event.payments
+        for snapshot in others:
+            await self.outcomes.record_evidence(scope, snapshot, source=Source.WEBHOOK)
+        return await self._apply_last(claimed, event, last)
+
+    async def _apply_last(self, claimed: ClaimedEvent, event: GatewayEvent, snapshot: GatewayPayment) -> EventState:
+        """Apply the snapshot and mark the event in one transaction (D4)."""
+        scope = claimed.event.scope
+
+        async def mark(session: Session) -> None:
+            await self.store.finish_event(
+                scope, claimed, EventState.APPLIED, at=self.clock.now(), type_=event.type, session=session
+            )
+
+        recorded = await self.outcomes.record_evidence(scope, snapshot, source=Source.WEBHOOK, also=mark)
+        if recorded.match is not Match.UNMATCHED:
+            return EventState.APPLIED
+        if snapshot.order_id is None:
+            return await self._finish(claimed, event, EventState.IGNORED, reason="no_order")
+        payment = await self.outcomes.trace_order(scope, snapshot.order_id)
+        if payment is None:
+            return await self._finish(claimed, event, EventState.IGNORED, reason="not_our_order")
+        await self.outcomes.record_evidence(scope, snapshot, source=Source.WEBHOOK, payment_id=payment.id, also=mark)
+        return EventState.APPLIED
+
+    async def _finish(
+        self, claimed: ClaimedEvent, event: GatewayEvent, state: EventState, *, reason: str
+    ) -> EventState:
+        await self.store.finish_event(
+            claimed.event.scope, claimed, state, at=self.clock.now(), type_=event.type, reason=reason
+        )
+        return state
+
+    async def _postpone(self, claimed: ClaimedEvent, *, reason: str, event_type: str | None) -> None:
+        """Try again later, or park after the last try: loudly, and replayable (B14, P4)."""
+        scope, attempts = claimed.event.scope, claimed.event.attempts
+        if attempts < MOST_ATTEMPTS:
+            delay = timedelta(seconds=_BACKOFF[min(attempts - 1, len(_BACKOFF) - 1)])
+            await self.store.postpone_event(scope, claimed, delay=delay, reason=reason, type_=event_type)
+            self.on_event(event_type or "unreadable", "postponed")
+            return
+        try:
+            await self.store.finish_event(
+                scope, claimed, EventState.PARKED, at=self.clock.now(), type_=event_type, reason=reason
+            )
+        except LeaseLost:
+            return
+        self.on_event(event_type or "unreadable", "parked")
