@@ -158,8 +158,8 @@ class Inbox:
         except PyMongoError:
             # The database could not say; the lease runs out and the event comes back.
             raise
-        except Exception:
-            # A defect of ours met this event: it must not stop the others, nor come back for ever.
+        except Exception:  # noqa: BLE001  one event must not stop the others, whatever it met
+            # A defect of ours: the event comes back a few times, then it is parked and not lost.
             _LOG.exception("event_not_applied", event=claimed.event.id, type=event_type)
             await self._postpone(claimed, reason="defect", event_type=event_type)
         return True
