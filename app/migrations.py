@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
@@ -79,18 +78,20 @@ class Migrations:
         owner = self.ids.new(Prefix.LEASE)
         stale = {"$subtract": ["$$NOW", int(_LEASE.total_seconds() * 1000)]}
         while True:
-            try:
-                taken = await self._collection.find_one_and_update(
-                    {"_id": _LOCK, "$expr": {"$lt": ["$taken_at", stale]}},
-                    {"$set": {"owner": owner}, "$currentDate": {"taken_at": True}},
-                    upsert=True,
-                    return_document=ReturnDocument.AFTER,
-                )
-            except DuplicateKeyError:
-                await asyncio.sleep(_WAIT_SECONDS)
-                continue
-            if taken["owner"] == owner:
+            taken = await self._collection.update_one(
+                {"_id": _LOCK, "$expr": {"$lt": ["$taken_at", stale]}},
+                {"$set": {"owner": owner}, "$currentDate": {"taken_at": True}},
+            )
+            if taken.matched_count == 1 or await self._lock_anew(owner):
                 return owner
+            await asyncio.sleep(_WAIT_SECONDS)
+
+    async def _lock_anew(self, owner: str) -> bool:
+        try:
+            await self._collection.insert_one({"_id": _LOCK, "owner": owner, "taken_at": self.clock.now()})
+        except DuplicateKeyError:
+            return False
+        return True
 
     async def _unlock(self, owner: str) -> None:
         await self._collection.delete_one({"_id": _LOCK, "owner": owner})
