@@ -1,0 +1,1 @@
+"""Razorpay behind the port: transport, breaker and budget, wire shapes, pure translation, events."""

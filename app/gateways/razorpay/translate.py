@@ -1,0 +1,292 @@
+"""Pure conversions: Razorpay's shapes to the port's nouns, and ours to Razorpay's request bodies.
+
+Whatever the body is, a conversion either returns a noun or raises `Unreadable`; a property test says so.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from app.gateways.port import (
+    AttemptStatus,
+    CaptureMethod,
+    Failure,
+    GatewayEvent,
+    GatewayOrder,
+    GatewayPayment,
+    OrderRequest,
+)
+from app.gateways.razorpay.wire import (
+    CONTRADICTION,
+    AcquirerShape,
+    CardShape,
+    CollectionShape,
+    EventShape,
+    OrderShape,
+    PaymentShape,
+    ReceiptShape,
+    Shape,
+)
+from app.kit.ids import Prefix, is_id
+from app.kit.money import Money, exponents
+
+MANUAL_CAPTURE_MINUTES = 7200
+"""How long an authorised payment waits for a capture before it is refunded: the documented maximum, five days."""
+
+_STATUSES = {status.value: status for status in AttemptStatus if status is not AttemptStatus.UNRECOGNIZED}
+_MONEY_STATUSES = frozenset({AttemptStatus.AUTHORIZED, AttemptStatus.CAPTURED, AttemptStatus.REFUNDED})
+_TRUE = frozenset({"1", "true"})
+_HANDLE = re.compile(r"[A-Za-z0-9.\-]{1,64}", re.ASCII)
+_LAST4 = re.compile(r"[0-9]{4}")
+_ABSENT = "NA"
+_MACHINE_ID = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
+
+S = TypeVar("S", bound=Shape)
+
+
+class Unreadable(ValueError):
+    """The body is not what it should be: nothing may be concluded from it."""
+
+
+def is_machine_id(text: str) -> bool:
+    """Tell whether a text may stand in a path or under a signature as an id: letters, digits, underscores."""
+    return _MACHINE_ID.fullmatch(text) is not None
+
+
+def to_order_body(request: OrderRequest, *, automatic_capture_minutes: int) -> dict[str, Any]:
+    """Return the body of `POST /orders`.
+
+    The capture settings of the order override those of the merchant's dashboard, so that a payment is captured the
+    way we recorded it (Razorpay's capture settings API). An uncaptured payment is refunded at normal speed.
+    """
+    options: dict[str, Any] = {"manual_expiry_period": MANUAL_CAPTURE_MINUTES, "refund_speed": "normal"}
+    if request.capture_method is CaptureMethod.AUTOMATIC:
+        options = {"automatic_expiry_period": automatic_capture_minutes, **options}
+    return {
+        "amount": request.amount.minor,
+        "currency": request.amount.currency,
+        "receipt": request.receipt,
+        "notes": dict(request.notes),
+        "partial_payment": False,
+        "payment": {"capture": request.capture_method.value, "capture_options": options},
+    }
+
+
+def to_order(body: Any) -> GatewayOrder:
+    """Return an order.
+
+    Raises:
+        Unreadable: it has no id, status or usable amount.
+    """
+    return _to_order(_shape(OrderShape, body))
+
+
+def to_payment(body: Any, *, seen_at: datetime) -> GatewayPayment:
+    """Return one try to pay.
+
+    Args:
+        body: the payment entity.
+        seen_at: when we heard of it; stands in for a missing or senseless `created_at`, which decides nothing (R8).
+
+    Raises:
+        Unreadable: it has no id.
+    """
+    shape = _shape(PaymentShape, body)
+    status = _STATUSES.get(shape.status or "", AttemptStatus.UNRECOGNIZED)
+    amount = _amount(shape, status)
+    reference = shape.notes.payment_id if shape.notes is not None else None
+    return GatewayPayment(
+        id=shape.id,
+        order_id=shape.order_id,
+        amount=amount,
+        status=status,
+        method=shape.method,
+        created_at=_moment(shape.created_at, otherwise=seen_at),
+        captured=_was_captured(shape, status),
+        amount_refunded=(shape.amount_refunded or 0) if amount is not None else 0,
+        fee=shape.fee,
+        tax=shape.tax,
+        failure=_failure(shape),
+        payment_ref=reference if reference is not None and is_id(reference, Prefix.PAYMENT) else None,
+        raw=_shown(shape),
+    )
+
+
+def to_payments(body: Any, *, seen_at: datetime) -> tuple[GatewayPayment, ...]:
+    """Return the payments of a collection, each once.
+
+    Raises:
+        Unreadable: it is no collection, or one of its entities is no payment.
+    """
+    payments = [to_payment(item, seen_at=seen_at) for item in _shape(CollectionShape, body).items]
+    return tuple({payment.id: payment for payment in payments}.values())
+
+
+def to_orders_with_receipt(body: Any, *, receipt: str) -> tuple[list[GatewayOrder], int]:
+    """Return the orders of a page that carry exactly this receipt, and how many orders the page holds.
+
+    Raises:
+        Unreadable: it is no collection, or an order with this receipt makes no sense: then "none" would be a guess.
+    """
+    items = _shape(CollectionShape, body).items
+    ours = [item for item in items if type(item) is dict and item.get("receipt") == receipt]
+    return [to_order(item) for item in ours], len(items)
+
+
+def to_event(body: Any) -> GatewayEvent:
+    """Return an event with the payments it carries.
+
+    Raises:
+        Unreadable: there is no envelope, or it carries a payment that can't be read.
+    """
+    shape = _shape(EventShape, body)
+    created_at = _at(shape.created_at) if shape.created_at is not None else None
+    payments = tuple(_event_payment(entity, created_at) for entity in _entities(shape.payload, "payment"))
+    orders = [_shape(ReceiptShape, entity) for entity in _entities(shape.payload, "order")]
+    return GatewayEvent(
+        type=shape.event,
+        account_id=shape.account_id,
+        created_at=created_at,
+        payments=payments,
+        order_receipt=orders[0].receipt if orders else None,
+    )
+
+
+def _shape(kind: type[S], body: Any) -> S:
+    try:
+        return kind.model_validate(body)
+    except ValidationError:
+        # Without the cause: a validation error repeats the values, and they may be personal.
+        message = f"this is not {kind.__name__.removesuffix('Shape').lower()}"
+        raise Unreadable(message) from None
+
+
+def _to_order(shape: OrderShape) -> GatewayOrder:
+    if shape.currency not in exponents() or shape.created_at is None:
+        message = "an order without a known currency or time"
+        raise Unreadable(message)
+    return GatewayOrder(
+        id=shape.id,
+        receipt=shape.receipt,
+        amount=Money(shape.amount, shape.currency),
+        amount_paid=shape.amount_paid,
+        status=shape.status,
+        created_at=_at(shape.created_at),
+    )
+
+
+def _amount(shape: PaymentShape, status: AttemptStatus) -> Money | None:
+    """Return the amount, or None when the processor's own numbers contradict each other (R7)."""
+    refunded = shape.amount_refunded or 0
+    if shape.amount is None or shape.currency is None or refunded == CONTRADICTION:
+        return None
+    if shape.currency not in exponents() or refunded > shape.amount:
+        return None
+    if shape.amount == 0 and status in _MONEY_STATUSES:
+        return None
+    return Money(shape.amount, shape.currency)
+
+
+def _was_captured(shape: PaymentShape, status: AttemptStatus) -> bool:
+    """Tell whether the money was ever ours.
+
+    The status word decides, except for a refunded payment: an authorisation that lapsed is refunded too (C1), and
+    then the flag tells. Elsewhere the flag is no evidence: Razorpay's own `payment.authorized` may say `captured`.
+    """
+    if status is AttemptStatus.REFUNDED:
+        return shape.captured is True or shape.captured in _TRUE
+    return status is AttemptStatus.CAPTURED
+
+
+def _failure(shape: PaymentShape) -> Failure | None:
+    code, reason, source, step = (
+        None if word == _ABSENT else word
+        for word in (shape.error_code, shape.error_reason, shape.error_source, shape.error_step)
+    )
+    return None if code is None else Failure(code=code, reason=reason, source=source, step=step)
+
+
+def _shown(shape: PaymentShape) -> dict[str, Any]:
+    """Return what may be stored and shown to the merchant: an allow-list, without what is absent."""
+    shown = {
+        "id": shape.id,
+        "order_id": shape.order_id,
+        "amount": shape.amount,
+        "currency": shape.currency,
+        "status": shape.status,
+        "method": shape.method,
+        "international": shape.international,
+        "amount_refunded": shape.amount_refunded if shape.amount_refunded != CONTRADICTION else None,
+        "refund_status": shape.refund_status,
+        "bank": shape.bank,
+        "wallet": shape.wallet,
+        "vpa": _masked_vpa(shape.vpa),
+        "card": _shown_card(shape.card),
+        "acquirer_data": _shown_acquirer(shape.acquirer_data),
+        "fee": shape.fee,
+        "tax": shape.tax,
+        "error_code": shape.error_code,
+        "error_reason": shape.error_reason,
+        "error_source": shape.error_source,
+        "error_step": shape.error_step,
+        "created_at": shape.created_at,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _masked_vpa(vpa: str | None) -> str | None:
+    """Return a UPI address with only the first character of its user: enough to recognise one's own."""
+    user, separator, handle = (vpa or "").partition("@")
+    if not user or not separator or _HANDLE.fullmatch(handle) is None:
+        return None
+    return f"{user[0]}***@{handle}"
+
+
+def _shown_card(card: CardShape | None) -> dict[str, str] | None:
+    if card is None:
+        return None
+    # A number that lost its leading zeros is still four digits; anything else is no last4.
+    last4 = f"{card.last4:04d}" if type(card.last4) is int else str(card.last4)
+    shown = {
+        "last4": last4 if _LAST4.fullmatch(last4) else None,
+        "network": card.network,
+        "type": card.type,
+        "issuer": card.issuer,
+    }
+    return {name: value for name, value in shown.items() if value is not None} or None
+
+
+def _shown_acquirer(data: AcquirerShape | None) -> dict[str, str] | None:
+    return (data.model_dump(exclude_none=True) or None) if data is not None else None
+
+
+def _event_payment(entity: Any, created_at: datetime | None) -> GatewayPayment:
+    if created_at is None:
+        own = _shape(PaymentShape, entity).created_at
+        if own is None:
+            message = "neither the event nor its payment says when"
+            raise Unreadable(message)
+        created_at = _at(own)
+    return to_payment(entity, seen_at=created_at)
+
+
+def _entities(payload: dict[str, Any], name: str) -> list[Any]:
+    """Return what the payload holds under a name: one wrapped entity, or several."""
+    held = payload.get(name)
+    if held is None:
+        return []
+    wrapped = held if type(held) is list else [held]
+    if not all(type(item) is dict and "entity" in item for item in wrapped):
+        message = f"the event's {name} has no entity"
+        raise Unreadable(message)
+    return [item["entity"] for item in wrapped]
+
+
+def _moment(seconds: int | None, *, otherwise: datetime) -> datetime:
+    return _at(seconds) if seconds is not None else otherwise
+
+
+def _at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,221 @@
+"""Razorpay's shapes as they come over the wire, and a strict reader of their JSON.
+
+The models are tolerant where the processor varies (`notes` is `[]` or `{}`, `last4` is text or a number, any field may
+be absent or new) and strict where it matters: an amount is an integer or it is nothing. A field that breaks its rule
+becomes its fallback instead of failing the whole snapshot, because a payment with a strange `bank` is still a payment.
+"""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema, core_schema
+
+from app.kit.bounds import JSON_DEPTH
+from app.kit.ids import Prefix, is_id
+from app.kit.money import MAX_MINOR
+from app.kit.pan import has_card_number
+
+EARLIEST_SECONDS = 946_684_800
+LATEST_SECONDS = 4_765_046_400
+"""The range of Unix times that Razorpay itself accepts (2000 to 2120)."""
+
+CONTRADICTION = -1
+"""Stands for a number that was there but was no acceptable integer."""
+
+_SHORTEST_CARD_NUMBER = 13
+
+
+def read_json(body: bytes) -> Any:
+    """Return the value of a JSON text in UTF-8, without NaN, repeated keys or deep nesting.
+
+    Raises:
+        ValueError: the bytes are something else.
+    """
+    try:
+        value = _DECODER.decode(body.decode())
+    except RecursionError:
+        message = "the JSON is nested too deeply"
+        raise ValueError(message) from None
+    if not _is_shallow(value):
+        message = "the JSON is nested too deeply"
+        raise ValueError(message)
+    return value
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(JSON_DEPTH + 1):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return True
+    return False
+
+
+def _children(node: Any) -> list[Any]:
+    if type(node) is dict:
+        return [child for child in node.values() if type(child) in {dict, list}]
+    return [child for child in node if type(child) in {dict, list}] if type(node) is list else []
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        message = "an object has the same key twice"
+        raise ValueError(message)
+    return found
+
+
+def _constant(name: str) -> Any:
+    message = f"{name} is not JSON"
+    raise ValueError(message)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+
+
+class _OnError:
+    """Marks a field whose bad values become a fallback; absence means None."""
+
+    def __init__(self, fallback: Any = None) -> None:
+        self.fallback = fallback
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_default_schema(handler(source), default=self.fallback, on_error="default")
+
+
+def _showable(text: str) -> str:
+    """Refuse control characters, half surrogates and card numbers: this text may be stored and shown (S18).
+
+    An id of our own is let through: one in some millions has a run of digits that looks like a card number.
+    """
+    has_number = len(text) >= _SHORTEST_CARD_NUMBER and has_card_number(text) and not is_id(text, Prefix.PAYMENT)
+    if has_number or not text.isprintable():
+        message = "the text must not be kept"
+        raise ValueError(message)
+    return text
+
+
+_SafeText = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_showable)]
+_SafeWord = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{1,64}$"), AfterValidator(_showable)]
+_Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,64}$"), AfterValidator(_showable)]
+_FieldName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\[\]]{1,64}$"), AfterValidator(_showable)]
+_Minor = Annotated[int, Field(ge=0, le=MAX_MINOR)]
+_Seconds = Annotated[int, Field(ge=EARLIEST_SECONDS, le=LATEST_SECONDS)]
+
+Text = Annotated[_SafeText | None, _OnError()]
+Word = Annotated[_SafeWord | None, _OnError()]
+OptionalId = Annotated[_Id | None, _OnError()]
+FieldName = Annotated[_FieldName | None, _OnError()]
+Minor = Annotated[_Minor | None, _OnError()]
+CheckedMinor = Annotated[_Minor | None, _OnError(CONTRADICTION)]
+Seconds = Annotated[_Seconds | None, _OnError()]
+Flag = Annotated[bool | None, _OnError()]
+
+
+class Shape(BaseModel):
+    """What all shapes share: strict types, unknown fields ignored, never changed."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+
+class NotesShape(Shape):
+    """The one note we write: our own payment id."""
+
+    payment_id: Word = None
+
+
+class CardShape(Shape):
+    """What may be known of a card."""
+
+    last4: Annotated[str | int | None, _OnError()] = None
+    network: Text = None
+    type: Word = None
+    issuer: Word = None
+
+
+class AcquirerShape(Shape):
+    """References by which a bank finds the transaction."""
+
+    rrn: Word = None
+    arn: Word = None
+    utr: Word = None
+    bank_transaction_id: Word = None
+    upi_transaction_id: Word = None
+
+
+class PaymentShape(Shape):
+    """A payment entity. Only the id can't be missing."""
+
+    id: _Id
+    order_id: OptionalId = None
+    amount: Minor = None
+    currency: Word = None
+    status: Word = None
+    captured: Annotated[bool | str | None, _OnError()] = None
+    method: Word = None
+    amount_refunded: CheckedMinor = None
+    refund_status: Word = None
+    international: Flag = None
+    bank: Word = None
+    wallet: Word = None
+    vpa: Text = None
+    card: Annotated[CardShape | None, _OnError()] = None
+    acquirer_data: Annotated[AcquirerShape | None, _OnError()] = None
+    notes: Annotated[NotesShape | None, _OnError()] = None
+    fee: Minor = None
+    tax: Minor = None
+    error_code: Word = None
+    error_reason: Word = None
+    error_source: Word = None
+    error_step: Word = None
+    created_at: Seconds = None
+
+
+class OrderShape(Shape):
+    """An order entity. Its numbers are required: an order is only worth what it says."""
+
+    id: _Id
+    amount: Annotated[int, Field(ge=1, le=MAX_MINOR)]
+    currency: _SafeWord
+    amount_paid: _Minor = 0
+    receipt: Text = None
+    status: _SafeWord
+    created_at: Seconds = None
+
+
+class ReceiptShape(Shape):
+    """The one field of an order that an event needs."""
+
+    receipt: Text = None
+
+
+class CollectionShape(Shape):
+    """A page of entities, each read by itself."""
+
+    items: list[Any]
+
+
+class EventShape(Shape):
+    """The envelope of a webhook; the payload names each entity it carries."""
+
+    event: _SafeWord
+    account_id: OptionalId = None
+    payload: dict[str, Any]
+    created_at: Seconds = None
+
+
+class MetadataShape(Shape):
+    """What an error refers to."""
+
+    order_id: OptionalId = None
+
+
+class ErrorShape(Shape):
+    """The inside of an error envelope; every field has a fallback. The description is matched, never kept."""
+
+    code: Word = None
+    description: Annotated[str | None, _OnError()] = None
+    reason: Word = None
+    field: FieldName = None
+    metadata: Annotated[MetadataShape | None, _OnError()] = None
