@@ -45,7 +45,7 @@ def read_json(body: bytes) -> Any:
 
 def _is_shallow(value: Any) -> bool:
     level = [value]
-    for _ in range(JSON_DEPTH + 1):
+    for _ in range(JSON_DEPTH):
         level = [child for node in level for child in _children(node)]
         if not level:
             return True

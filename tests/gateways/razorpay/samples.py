@@ -1,0 +1,90 @@
+"""Entities as Razorpay shapes them, with made-up people in them."""
+
+from typing import Any
+
+PAYMENT_ID = "pay_DESlfW9H8K9uqM"
+ORDER_ID = "order_DESlLckIVRkHWj"
+OUR_ID = "pmt_01KAP5M3ZQJ8W3YV2T6N4R7XHD"
+AT = 1_767_225_600
+
+
+def payment(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": PAYMENT_ID,
+        "entity": "payment",
+        "amount": 50000,
+        "currency": "INR",
+        "status": "captured",
+        "order_id": ORDER_ID,
+        "invoice_id": None,
+        "international": False,
+        "method": "upi",
+        "amount_refunded": 0,
+        "refund_status": None,
+        "captured": True,
+        "description": "A chair for someone",
+        "card_id": None,
+        "bank": None,
+        "wallet": None,
+        "vpa": "someone.private@okbank",
+        "email": "someone@example.com",
+        "contact": "+919000090000",
+        "notes": {"payment_id": OUR_ID, "gift": "for someone"},
+        "fee": 1180,
+        "tax": 180,
+        "error_code": None,
+        "error_description": None,
+        "error_source": None,
+        "error_step": None,
+        "error_reason": None,
+        "acquirer_data": {"rrn": "322206890934", "upi_transaction_id": "FF0123456789ABCDEF", "auth_code": "828553"},
+        "created_at": AT,
+        **changes,
+    }
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": ORDER_ID,
+        "entity": "order",
+        "amount": 50000,
+        "amount_paid": 0,
+        "amount_due": 50000,
+        "currency": "INR",
+        "receipt": OUR_ID,
+        "offer_id": None,
+        "status": "created",
+        "attempts": 0,
+        "notes": [],
+        "created_at": AT,
+        **changes,
+    }
+
+
+def collection(*items: Any) -> dict[str, Any]:
+    return {"entity": "collection", "count": len(items), "items": list(items)}
+
+
+def event(name: str = "payment.captured", **entities: Any) -> dict[str, Any]:
+    return {
+        "entity": "event",
+        "account_id": "acc_BFQ7uQEaa7j2z7",
+        "event": name,
+        "contains": list(entities),
+        "payload": {kind: {"entity": entity} for kind, entity in entities.items()},
+        "created_at": AT + 6,
+    }
+
+
+def error(description: str, *, code: str = "BAD_REQUEST_ERROR", **more: Any) -> dict[str, Any]:
+    return {
+        "error": {
+            "code": code,
+            "description": description,
+            "source": "business",
+            "step": "payment_initiation",
+            "reason": "input_validation_failed",
+            "metadata": {},
+            **more,
+        }
+    }
