@@ -1,0 +1,53 @@
+"""What every test may ask for: one real mongod for the whole run, and a database name for each xdist worker."""
+
+import os
+import uuid
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from app.local.embedded import EmbeddedMongod, become_primary
+
+GIVEN_URL = "TEST_MONGODB_URL"  # set it to use a replica set of your own instead of the embedded one
+_MONGOD = pytest.StashKey[EmbeddedMongod]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Spawn the mongod beside the collection, when there will be xdist workers to share it."""
+    has_workers = getattr(config.option, "numprocesses", None) and not config.option.collectonly
+    if has_workers and not os.environ.get(GIVEN_URL):
+        _spawn(config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["mongodb_url"] = os.environ.get(GIVEN_URL) or node.config.stash[_MONGOD].url
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if mongod := config.stash.get(_MONGOD, None):
+        mongod.close()
+
+
+@pytest.fixture(scope="session")
+def mongodb_url(request: pytest.FixtureRequest) -> str:
+    """Return the address of the run's mongod, ready for writes."""
+    workerinput = getattr(request.config, "workerinput", {})
+    url = workerinput.get("mongodb_url") or os.environ.get(GIVEN_URL) or _spawn(request.config).url
+    if url != os.environ.get(GIVEN_URL):
+        become_primary(urlsplit(url).port)
+    return url
+
+
+@pytest.fixture(scope="session")
+def database_name(request: pytest.FixtureRequest) -> str:
+    """Return a name that no other worker and no other run uses."""
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
+    return f"test-{worker}-{uuid.uuid4().hex[:8]}"
+
+
+def _spawn(config: pytest.Config) -> EmbeddedMongod:
+    config.stash[_MONGOD] = mongod = EmbeddedMongod.ephemeral()
+    mongod.spawn(mongod.prepare())
+    return mongod
