@@ -6,6 +6,7 @@ that is passed in.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import assert_never
 
 from app.kit.clock import Clock
 
@@ -59,6 +60,8 @@ class Breaker:
                     return None
                 self._enter(BreakerState.HALF_OPEN)
                 return self._generation
+            case _:
+                assert_never(self.state)
 
     def record(self, ticket: int, verdict: Verdict) -> None:
         """Learn how the call with this ticket ended. Every admitted call is recorded, also a cancelled one."""
@@ -80,6 +83,8 @@ class Breaker:
             case Verdict.NOTHING:
                 # The probe never went out or was broken off: the next call may probe at once.
                 self._enter(BreakerState.OPEN)
+            case _:
+                assert_never(verdict)
 
     def _count(self, *, failed: bool) -> None:
         self._latest = ((self._latest << 1) | failed) & ((1 << self.window) - 1)

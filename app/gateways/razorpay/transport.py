@@ -80,10 +80,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """A try without an explicit answer. `pause_seconds` is what the host asked for; inf means don't come back."""
+    """A try without an explicit answer.
+
+    Attributes:
+        error: what it proves.
+        pause_seconds: what the host asked for; inf means don't come back.
+        verdict: what it tells of the host's health.
+    """
 
     error: OutcomeUnknown
     pause_seconds: float = 0.0
+    verdict: Verdict = Verdict.UNANSWERED
 
 
 class _ConnectionLost(aiohttp.ClientError):
@@ -180,13 +187,8 @@ class Transport:
         began = self._clock.monotonic()
         verdict = Verdict.NOTHING
         try:
-            if not await self._take_place():
-                return _Failure(NeverSent("bulkhead_full"))
-            try:
-                result = await self._exchange(request, seconds=seconds)
-            finally:
-                self._places.release()
-            verdict = _verdict(result)
+            result = await self._exchange_in_place(request, seconds=seconds)
+            verdict = result.verdict if isinstance(result, _Failure) else Verdict.ANSWERED
         except asyncio.CancelledError:
             # Cut off by a caller's own deadline after most of ours: as unanswered as a time-out (R2). Cut off early,
             # it tells nothing of the host.
@@ -204,14 +206,17 @@ class Transport:
             level = _log.warning if self.breaker.state is BreakerState.OPEN else _log.info
             level("gateway_breaker_changed", before=before.value, after=self.breaker.state.value)
 
-    async def _take_place(self) -> bool:
-        if not self._places.locked():
-            return await self._places.acquire()
+    async def _exchange_in_place(self, request: Request, *, seconds: float) -> Answer | _Failure:
+        """Wait a short while for a place among the requests under way, and send."""
         try:
-            async with asyncio.timeout(self.limits.queue_seconds):
-                return await self._places.acquire()
+            async with asyncio.timeout(self.limits.queue_seconds if self._places.locked() else None):
+                await self._places.acquire()
         except TimeoutError:
-            return False
+            return _Failure(NeverSent("bulkhead_full"), verdict=Verdict.NOTHING)
+        try:
+            return await self._exchange(request, seconds=seconds)
+        finally:
+            self._places.release()
 
     async def _exchange(self, request: Request, *, seconds: float) -> Answer | _Failure:
         """Send once and read the answer; every failure of the network becomes a value."""
@@ -235,7 +240,7 @@ class Transport:
         status = response.status
         if status == _TOO_MANY_REQUESTS:
             # An explicit "not processed", so it is no unknown; it is nobody's refusal either.
-            return _Failure(NeverSent("rate_limited"), _retry_after(response))
+            return _Failure(NeverSent("rate_limited"), _retry_after(response), Verdict.ANSWERED)
         if not (200 <= status < 300 or 400 <= status < 500) or status == _REQUEST_TIMEOUT:
             return _Failure(OutcomeUnknown(f"status_{status}"), _retry_after(response))
         raw = await self._body(response)
@@ -290,12 +295,6 @@ def _reason_of(error: aiohttp.ClientError | TimeoutError) -> OutcomeUnknown:
             return OutcomeUnknown("timed_out")
         case _:
             return OutcomeUnknown("connection_lost")
-
-
-def _verdict(result: Answer | _Failure) -> Verdict:
-    if isinstance(result, Answer) or result.error.args == ("rate_limited",):
-        return Verdict.ANSWERED
-    return Verdict.UNANSWERED
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> float:
