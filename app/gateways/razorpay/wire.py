@@ -173,10 +173,13 @@ class PaymentShape(Shape):
 
 
 class OrderShape(Shape):
-    """An order entity. Its numbers are required: an order is only worth what it says."""
+    """An order entity. Its numbers are required: an order is only worth what it says.
+
+    The amount may be 0: a shared account also holds orders for mandates, and reading one must not fail (B19).
+    """
 
     id: _Id
-    amount: Annotated[int, Field(ge=1, le=MAX_MINOR)]
+    amount: _Minor
     currency: _SafeWord
     amount_paid: _Minor = 0
     receipt: Text = None

@@ -259,7 +259,7 @@ def test_an_order_is_read_in_our_words() -> None:
     "changes",
     [
         {"id": None},
-        {"amount": 0},
+        {"amount": -1},
         {"amount": "50000"},
         {"amount": 50000.0},
         {"amount": MAX_MINOR + 1},
@@ -274,6 +274,10 @@ def test_an_order_is_read_in_our_words() -> None:
 def test_r7_an_order_whose_numbers_make_no_sense_is_unreadable(changes: dict[str, Any]) -> None:
     with pytest.raises(Unreadable):
         to_order(order(**changes))
+
+
+def test_b19_the_order_of_a_mandate_on_the_same_account_is_readable() -> None:
+    assert to_order(order(amount=0, receipt="somebody-elses")).amount == Money(0, "INR")
 
 
 def test_a_receipt_is_kept_even_if_its_digits_look_like_a_card() -> None:
