@@ -1,8 +1,8 @@
 """Logs as one JSON object per line, without secrets, card numbers or personal data (failure rows N8, S18).
 
 structlog and the standard library's loggers (the server's, the driver's) end in the same renderer. Two nets catch
-what must not be logged: the names of fields, and the look of values. The second one reads the finished line, so a
-line without anything suspicious costs a few substring searches.
+what must not be logged: the names of fields, and the look of values. The second one first reads the finished line, so
+a line without anything suspicious costs a few substring searches.
 """
 
 import functools
@@ -26,8 +26,7 @@ _SECRET_NAME = re.compile(
     r"passw|secret|token|authorization|cookie|card|cvv|cvc|e-?mail|contact|phone|vpa|otp|api_?key|signature|private|dsn",
     re.IGNORECASE,
 )
-# A marker says cheaply that a line may hold what the pattern beside it then replaces. No pattern can swallow a
-# quotation mark or a backslash, so that the line stays JSON.
+# A marker says cheaply that a text may hold what the pattern beside it then replaces.
 _SECRET_VALUES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("earer ", re.compile(r"([Bb]earer )[\w.~+/=-]+"), rf"\1{REDACTED}"),
     ("asic ", re.compile(r"([Bb]asic )[\w+/=-]+"), rf"\1{REDACTED}"),
@@ -89,7 +88,9 @@ class Renderer:
             fields[str(key)] = REDACTED if _is_secret_name(str(key)) else _plain(value, _DEPTH)
         if error := _exception_of(raised):
             fields["exception"] = describe_exception(error)
-        return scrub(_encode(fields))
+        line = _encode(fields)
+        # Values are replaced before they are encoded, never in the finished line, whose escapes could break.
+        return _encode(_scrubbed(fields)) if _is_suspicious(line) else line
 
 
 def scrub(text: str) -> str:
@@ -98,6 +99,22 @@ def scrub(text: str) -> str:
         if marker in text:
             text = pattern.sub(replacement, text)
     return mask_card_numbers(text) if _MANY_DIGITS.search(text) else text
+
+
+def _is_suspicious(line: str) -> bool:
+    return any(marker in line for marker, _, _ in _SECRET_VALUES) or _MANY_DIGITS.search(line) is not None
+
+
+def _scrubbed(value: Any) -> Any:
+    match value:
+        case str():
+            return scrub(value)
+        case dict():
+            return {scrub(key): _scrubbed(item) for key, item in value.items()}
+        case list():
+            return [_scrubbed(item) for item in value]
+        case _:
+            return value
 
 
 def describe_exception(error: BaseException) -> dict[str, Any]:

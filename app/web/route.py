@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from enum import StrEnum
 from typing import Any, Protocol, cast
 
-from fastapi import params
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
@@ -78,7 +77,7 @@ class GatedRequest(Request):
         return self._value
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """Yield the raw bytes, for form parsers."""
+        """Yield the raw bytes."""
         yield self._raw
         yield b""
 
@@ -103,9 +102,7 @@ class Route(APIRoute):
         if not self.methods or not self.methods & _UNSAFE:
             return _guarded(inner, operation_id)
         policy = KeyPolicy((self.openapi_extra or {}).get(IDEMPOTENCY_EXTENSION, KeyPolicy.OPTIONAL))
-        is_form = self.body_field is not None and isinstance(self.body_field.field_info, params.Form)
-        run = _keeping(inner, policy)
-        return _reading(run, operation_id, is_json=self.body_field is not None and not is_form)
+        return _reading(_keeping(inner, policy), operation_id, is_json=self.body_field is not None)
 
 
 def _guarded(inner: _Handler, operation_id: str) -> _Handler:

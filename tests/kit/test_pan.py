@@ -1,0 +1,104 @@
+"""Card numbers are found wherever they stand, and little else is taken for one (S18)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.kit.pan import has_card_number, mask_card_numbers
+
+# The networks' published test numbers.
+KNOWN = [
+    "4111111111111111",
+    "4222222222222",
+    "5555555555554444",
+    "2223000048400011",
+    "378282246310005",
+    "6011111111111117",
+    "30569309025904",
+    "3530111333300000",
+    "6200000000000005",
+    "6304000000000000",
+    "6073849700004947",
+]
+
+
+def luhn_digit(digits: str) -> str:
+    total = sum(
+        value if place % 2 else sum(divmod(value * 2, 10)) for place, value in enumerate(map(int, reversed(digits)))
+    )
+    return str(-total % 10)
+
+
+@st.composite
+def card_numbers(draw):
+    head = draw(st.sampled_from(["2", "3", "4", "5", "6", "81", "82"]))
+    length = draw(st.integers(13, 19))
+    body = head + draw(st.text("0123456789", min_size=length - len(head) - 1, max_size=length - len(head) - 1))
+    return body + luhn_digit(body)
+
+
+def grouped(number: str, separator: str) -> str:
+    return separator.join(number[start : start + 4] for start in range(0, len(number), 4))
+
+
+@pytest.mark.parametrize("number", KNOWN)
+@pytest.mark.parametrize(
+    "frame", ["{}", "pay with {} please", "({})", "x{}y", "12 {}", "{} 12/29", "0 {} 0", "ref-{}-9"]
+)
+def test_s18_a_known_number_is_found_in_any_frame(number, frame):
+    assert has_card_number(frame.format(number))
+    assert has_card_number(frame.format(grouped(number, " ")))
+    assert has_card_number(frame.format(grouped(number, "-")))
+
+
+@given(number=card_numbers(), separator=st.sampled_from(["", " ", "-"]), before=st.text("ab :", max_size=5))
+def test_s18_every_number_of_a_network_is_found_and_masked(number, separator, before):
+    text = f"{before}{grouped(number, separator)}."
+    assert has_card_number(text)
+    assert mask_card_numbers(text) == f"{before}[card number]."
+
+
+@given(number=card_numbers(), place=st.integers(0, 18), shift=st.integers(1, 9))
+def test_a_wrong_check_digit_is_no_card_number(number, place, shift):
+    place %= len(number)
+    wrong = number[:place] + str((int(number[place]) + shift) % 10) + number[place + 1 :]
+    assert not has_card_number(wrong)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "919876543210",
+        "+91 98765 43210",
+        "1782000000000",
+        "0000000000000000",
+        "9999999999999995",
+        "4111  1111  1111  1111",
+        "4111.1111.1111.1111",
+        "a4b1c1d1e1f1g1h1i1j1k1l1m1n1o1p1",
+        "41111111111111110000",
+        "pmt_01JGFJJZ8Q4D5K6M7N8P9R0S1T",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "2026-01-01T00:00:00.000Z",
+        "1000000000000",
+    ],
+)
+def test_phone_numbers_times_ids_and_amounts_are_no_card_numbers(text):
+    assert not has_card_number(text)
+    assert mask_card_numbers(text) == text
+
+
+def test_digits_of_other_scripts_are_read_too():
+    devanagari = "4111111111111111".translate({ord("0") + digit: 0x0966 + digit for digit in range(10)})
+    assert has_card_number(devanagari)
+
+
+def test_several_numbers_in_one_text_are_all_masked():
+    text = f"a {KNOWN[0]} b {KNOWN[2]} {KNOWN[4]} c"
+    assert mask_card_numbers(text) == "a [card number] b [card number] [card number] c"
+
+
+def test_a_long_run_of_digits_is_judged_in_linear_time():
+    assert not has_card_number("5 " * 50_000)
+    assert not has_card_number("5" * 100_000)
