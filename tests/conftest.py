@@ -49,5 +49,6 @@ def database_name(request: pytest.FixtureRequest) -> str:
 
 def _spawn(config: pytest.Config) -> EmbeddedMongod:
     config.stash[_MONGOD] = mongod = EmbeddedMongod.ephemeral()
-    mongod.spawn(mongod.prepare())
+    mongod.prepare()
+    mongod.spawn()
     return mongod

@@ -36,6 +36,10 @@ _EPHEMERAL_BYTES = 1024**3
 _SHORT_ELECTIONS = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 500}
 
 
+class NotPrepared(AssertionError):
+    """A mongod was spawned before it was prepared: a mistake of the caller."""
+
+
 def url_of(port: int) -> str:
     """Return the connection string of the embedded database on that port."""
     return f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
@@ -54,6 +58,7 @@ class EmbeddedMongod:
     mongod_path: str | None = None
     port: int = 0
     is_ephemeral: bool = False
+    _binary: Path | None = field(init=False, default=None)
     _process: subprocess.Popen[bytes] | None = field(init=False, default=None)
 
     @classmethod
@@ -72,7 +77,7 @@ class EmbeddedMongod:
 
     @property
     def url(self) -> str:
-        """Return the connection string; the port is known from `spawn` on."""
+        """Return the connection string; the port is known from `prepare` on."""
         return url_of(self.port)
 
     @property
@@ -86,7 +91,8 @@ class EmbeddedMongod:
         Raises:
             LocalProblem: there is no usable mongod, or it did not start.
         """
-        self.spawn(await asyncio.to_thread(self.prepare))
+        await asyncio.to_thread(self.prepare)
+        self.spawn()
         await asyncio.to_thread(self.wait_until_primary)
 
     async def stop(self) -> None:
@@ -94,16 +100,21 @@ class EmbeddedMongod:
         await asyncio.to_thread(self.close)
 
     def __enter__(self) -> Self:
-        self.spawn(self.prepare())
+        self.prepare()
+        self.spawn()
         self.wait_until_primary()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def prepare(self) -> Path:
-        """Find the program, end a mongod that an earlier run left on this folder, choose the port."""
-        binary = find_mongod(self.mongod_path)
+    def prepare(self) -> None:
+        """Find the program, end a mongod that an earlier run left on this folder, choose the port.
+
+        Raises:
+            LocalProblem: there is no usable mongod.
+        """
+        self._binary = self._binary or find_mongod(self.mongod_path)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if pid := running_pid(self.folder):
@@ -111,19 +122,20 @@ class EmbeddedMongod:
         if not self.port:
             last = _last_port(self.folder)
             self.port = last if last and is_free(last) else free_port()
-        return binary
 
-    def spawn(self, binary: Path) -> None:
-        """Start the process without waiting for it."""
+    def spawn(self) -> None:
+        """Start the process without waiting for it; `prepare` comes first."""
+        if self._binary is None:
+            raise NotPrepared
         (self.folder / "port").write_text(str(self.port))
         last_signal = signal.SIGKILL if self.is_ephemeral else signal.SIGTERM
-        self._process = spawn(self._command(binary), log=self.log, last_signal=last_signal)
+        self._process = spawn(self._command(self._binary), log=self.log, last_signal=last_signal)
 
     def wait_until_primary(self) -> None:
         """Wait until it takes writes, initiating or repairing the replica set's configuration; raises MongodFailed."""
         seen = self.log.stat().st_size if self.log.exists() else 0
         try:
-            become_primary(self.port, is_alive=lambda: self.exit_status is None)
+            become_primary(self.port, pid=self._process.pid if self._process else None, is_alive=self._is_alive)
         except TimeoutError as error:
             status = self.exit_status
             self.close()
@@ -141,6 +153,9 @@ class EmbeddedMongod:
                 end(self._process, grace_seconds=_STOP_SECONDS)
         if self.is_ephemeral:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _is_alive(self) -> bool:
+        return self.exit_status is None
 
     def kill(self) -> None:
         """End it at once; the journal brings the data back at the next start."""
@@ -160,11 +175,16 @@ class EmbeddedMongod:
 
 
 def become_primary(
-    port: int, *, is_alive: Callable[[], bool] = lambda: True, timeout_seconds: float = START_TIMEOUT_SECONDS
+    port: int,
+    *,
+    pid: int | None = None,
+    is_alive: Callable[[], bool] = lambda: True,
+    timeout_seconds: float = START_TIMEOUT_SECONDS,
 ) -> None:
     """Wait for the mongod on that port, initiate or repair its replica set, and return when it takes writes.
 
-    Several processes may call this at once for the same mongod. Raises TimeoutError, also when it is not alive.
+    Several processes may call this at once for the same mongod. One that has another process id than the given one is
+    left alone: ours is about to find its port taken. Raises TimeoutError, also when it is not alive.
     """
     # The driver takes as long to import as mongod takes to start, so both happen at the same time.
     from pymongo import MongoClient  # noqa: PLC0415  see above
@@ -179,11 +199,8 @@ def become_primary(
     with MongoClient("127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=2000) as client:
         while is_alive() and time.monotonic() < deadline:
             with contextlib.suppress(PyMongoError):
-                hello = client.admin.command("hello")
-                if hello.get("isWritablePrimary"):
+                if _takes_writes(client, port, pid=pid):
                     return
-                if not hello.get("setName"):
-                    _configure(client, port)
             time.sleep(_POLL_SECONDS)
     raise TimeoutError
 
@@ -202,6 +219,16 @@ def find_running(data_dir: Path) -> str | None:
     folder = data_dir.resolve() / "mongod"
     port = _last_port(folder)
     return url_of(port) if port and running_pid(folder) else None
+
+
+def _takes_writes(client: "MongoClient[dict[str, Any]]", port: int, *, pid: int | None) -> bool:
+    """Tell whether our mongod is primary; take the next step towards that when it is not."""
+    hello = client.admin.command("hello")
+    if pid is not None and client.admin.command("serverStatus")["pid"] != pid:
+        return False
+    if not hello["isWritablePrimary"] and not hello.get("setName"):
+        _configure(client, port)
+    return bool(hello["isWritablePrimary"])
 
 
 def _configure(client: "MongoClient[dict[str, Any]]", port: int) -> None:

@@ -3,6 +3,7 @@
 import errno
 import secrets
 import socket
+from collections.abc import Container
 from pathlib import Path
 
 from app.local.problems import HostUnusable, PortTaken
@@ -10,12 +11,12 @@ from app.local.processes import command_line
 
 _PROC = Path("/proc")
 _LISTEN = "0A"
-_LOWEST, _RANGE = 20_000, 10_000
+_LOWEST, _RANGE = 20_000, 12_000
 
 
-def free_port(host: str = "127.0.0.1") -> int:
+def free_port(host: str = "127.0.0.1", *, other_than: Container[int] = ()) -> int:
     """Return a port that nobody listens on now, from the range that outgoing connections don't use."""
-    while not is_free(port := _LOWEST + secrets.randbelow(_RANGE), host):
+    while not is_free(port := _LOWEST + secrets.randbelow(_RANGE), host) or port in other_than:
         pass
     return port
 
