@@ -85,8 +85,7 @@ class Middleware:
         self._clock = clock
         self._ids = ids
         self._meter = HttpMeter(metrics)
-        # Bound once: a lazy logger would be assembled anew for every line.
-        self._log = structlog.get_logger("app.request").bind()
+        self._logger: Any = None
         self._any_host = "*" in edge.allowed_hosts
         self._templates: dict[Any, str] | None = None
         self._headers = list(_SECURITY_HEADERS)
@@ -107,6 +106,14 @@ class Middleware:
         finally:
             self._meter.in_flight -= 1
             self._record(exchange, self._clock.monotonic() - started)
+
+    @property
+    def _log(self) -> Any:
+        # Bound once, as a lazy logger would be assembled anew for every line; but not before the first request,
+        # because this layer is built before the service's start has configured the logs.
+        if self._logger is None:
+            self._logger = structlog.get_logger("app.request").bind()
+        return self._logger
 
     async def _serve(self, exchange: "_Exchange") -> None:
         try:

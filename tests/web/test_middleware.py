@@ -5,11 +5,13 @@ import re
 
 import httpx2
 import pytest
+import structlog
 from prometheus_client import generate_latest
 from starlette.requests import ClientDisconnect
 
 from app.kit.clock import SystemClock
 from app.kit.ids import Prefix, RandomIds, is_id
+from app.kit.logs import configure_logs
 from app.web.errors import Failures
 from app.web.metrics import Metrics
 from app.web.middleware import Edge, Middleware
@@ -91,6 +93,18 @@ async def test_metrics_have_few_labels_whatever_is_asked(client, world):
     assert sample(world, "http_requests_total", method="GET", route="unmatched", status_class="4xx") == 20
     text = generate_latest(world.metrics.registry).decode()
     assert len([line for line in text.splitlines() if line.startswith("http_requests_total{")]) == 2
+
+
+async def test_the_layer_may_be_built_before_the_logs_are_configured(capsys, log):
+    async def app(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    structlog.reset_defaults()
+    layer, wire = bare(app), Wire()
+    configure_logs(stream=log)
+    await layer(scope(), wire.receive, wire.send)
+    assert '"event":"request"' in log.getvalue()
+    assert capsys.readouterr().out == ""
 
 
 async def test_requests_in_flight_are_counted(world):
