@@ -1,0 +1,77 @@
+# Commands for people and for CI; `make` alone lists them. Needs Python 3.11 or newer, git and make, nothing else.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint format bench lock clean distclean api worker simulator docs
+
+# The interpreter that .venv is made of; found when empty.
+PYTHON ?=
+# Processes of the test suite: a number, or auto for one per core.
+TEST_PROCESSES ?= auto
+# Further arguments for pytest, for example: make test PYTEST_ARGS="-k payments"
+PYTEST_ARGS ?=
+# Debian packages that the tests need; installed through apt where that is allowed.
+TEST_PACKAGES ?=
+
+export PYTHON TEST_PROCESSES PYTEST_ARGS TEST_PACKAGES
+
+VENV := .venv
+PY := $(VENV)/bin/python
+COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	--no-annotate pyproject.toml --extra embedded
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+run: ## Start the database, the simulator, the API and the worker; Ctrl-C stops them
+	@scripts/environment.sh runtime
+	@exec $(PY) -m app.cli run $(ARGS)
+
+demo: ## Take payments step by step against a running `make run`
+	@scripts/environment.sh runtime
+	@exec $(PY) -m app.cli demo $(ARGS)
+
+api: ## Start the API alone
+	@scripts/environment.sh runtime
+	@exec $(PY) -m app.cli api $(ARGS)
+
+worker: ## Start the worker alone
+	@scripts/environment.sh runtime
+	@exec $(PY) -m app.cli worker $(ARGS)
+
+simulator: ## Start the Razorpay simulator alone
+	@scripts/environment.sh runtime
+	@exec $(PY) -m razorpay_simulator $(ARGS)
+
+test: ## Check format, lint, imports and types, then run the whole test suite
+	@scripts/environment.sh dev
+	@scripts/check.sh all
+
+lint: ## Check format, lint, imports and types
+	@scripts/environment.sh dev
+	@scripts/check.sh static
+
+format: ## Format the code and apply the safe fixes
+	@scripts/environment.sh dev
+	@$(VENV)/bin/ruff format
+	@$(VENV)/bin/ruff check --fix
+
+bench: ## Measure throughput and latency, and draw the picture
+	@scripts/environment.sh dev
+	@exec $(PY) -m benchmarks $(ARGS)
+
+docs: ## Write the OpenAPI document and the Postman collection
+	@scripts/environment.sh runtime
+	@exec $(PY) -m app.cli docs $(ARGS)
+
+lock: ## Pin the requirements again (needs uv)
+	@command -v uv > /dev/null || { echo "make lock needs uv: install it with pip install uv."; exit 1; }
+	$(COMPILE) -o requirements/runtime.txt
+	$(COMPILE) --extra sentry --extra otel --group dev -o requirements/dev.txt
+
+clean: ## Remove caches and build leftovers
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info artifacts
+	@find app razorpay_simulator tests benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## Remove the virtual environment too; the data in .data stays
+	@rm -rf $(VENV)
