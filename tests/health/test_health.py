@@ -89,24 +89,26 @@ def make_world() -> Callable[..., World]:
     return make
 
 
-async def test_basic_health_tells_of_the_service_and_its_database(make_world, database, unreachable):
+async def test_basic_health_tells_of_the_service_and_its_database(
+    make_world: Any, database: Database, unreachable: Any
+) -> None:
     up = (await make_world(database).get("/health")).json()
     assert (up["status"], up["data"]["database"], up["data"]["version"]) == ("success", "connected", "1.2.3")
     down = await make_world(unreachable).get("/health")
     assert (down.status_code, down.json()["data"]["database"]) == (200, "unavailable")
 
 
-async def test_liveness_asks_nobody(make_world, unreachable):
+async def test_liveness_asks_nobody(make_world: Any, unreachable: Any) -> None:
     answer = await make_world(unreachable).get("/health/live")
     assert (answer.status_code, answer.json()["data"]) == (200, {"alive": True})
 
 
-async def test_a_ready_instance_says_so(make_world, database):
+async def test_a_ready_instance_says_so(make_world: Any, database: Database) -> None:
     answer = await make_world(database).get("/health/ready")
     assert answer.json()["data"] == {"database": True, "indexes": True, "accepting": True}
 
 
-async def test_p7_a_draining_instance_is_not_ready(make_world, database):
+async def test_p7_a_draining_instance_is_not_ready(make_world: Any, database: Database) -> None:
     world = make_world(database)
     world.health.is_draining = True
     answer = await world.get("/health/ready")
@@ -115,20 +117,22 @@ async def test_p7_a_draining_instance_is_not_ready(make_world, database):
     assert answer.headers["retry-after"]
 
 
-async def test_g11_an_instance_with_unverified_indexes_is_not_ready(make_world, database):
+async def test_g11_an_instance_with_unverified_indexes_is_not_ready(make_world: Any, database: Database) -> None:
     world = make_world(database)
     world.health.indexes_verified = False
     assert (await world.get("/health/ready")).status_code == 503
 
 
-async def test_g5_an_instance_without_database_is_not_ready(make_world, unreachable):
+async def test_g5_an_instance_without_database_is_not_ready(make_world: Any, unreachable: Any) -> None:
     answer = await make_world(unreachable).get("/health/ready")
     assert answer.status_code == 503
     assert answer.json()["error"]["details"]["database"] is False
 
 
 @pytest.mark.parametrize(("is_production", "headers"), [(False, {}), (True, {"authorization": "Bearer x"})])
-async def test_the_database_s_facts_are_shown(make_world, database, is_production, headers):
+async def test_the_database_s_facts_are_shown(
+    make_world: Any, database: Database, is_production: Any, headers: Any
+) -> None:
     answer = await make_world(database, is_production=is_production).get("/db-status", **headers)
     data = answer.json()["data"]
     assert data["status"] == "connected"
@@ -144,13 +148,13 @@ async def test_the_database_s_facts_are_shown(make_world, database, is_productio
     assert payments["index_bytes"] > 0
 
 
-async def test_in_production_a_stranger_sees_only_the_status(make_world, database):
+async def test_in_production_a_stranger_sees_only_the_status(make_world: Any, database: Database) -> None:
     answer = await make_world(database, is_production=True).get("/db-status")
     assert answer.json()["data"] == {"status": "connected", "stats": None}
 
 
 @pytest.mark.parametrize("is_production", [False, True])
-async def test_a_database_that_does_not_answer_is_503(make_world, unreachable, is_production):
+async def test_a_database_that_does_not_answer_is_503(make_world: Any, unreachable: Any, is_production: Any) -> None:
     answer = await make_world(unreachable, is_production=is_production).get("/db-status")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service_unavailable")
     assert "127.0.0.1" not in answer.text
@@ -170,7 +174,9 @@ async def test_a_database_that_does_not_answer_is_503(make_world, unreachable, i
         (True, "", "Bearer ", 401),
     ],
 )
-async def test_metrics_are_for_the_scraper(make_world, database, is_production, token, given, status):
+async def test_metrics_are_for_the_scraper(
+    make_world: Any, database: Database, is_production: Any, token: Any, given: str, status: int
+) -> None:
     world = make_world(database, is_production=is_production, metrics_token=token)
     headers = {} if given is None else {"authorization": given, "x-forwarded-for": "127.0.0.1"}
     answer = await world.get("/metrics", **headers)
@@ -180,7 +186,7 @@ async def test_metrics_are_for_the_scraper(make_world, database, is_production, 
         assert "http_requests_in_flight" in answer.text
 
 
-async def test_gauges_are_refreshed_before_a_scrape_but_not_at_each(make_world, database):
+async def test_gauges_are_refreshed_before_a_scrape_but_not_at_each(make_world: Any, database: Database) -> None:
     calls: list[int] = []
 
     async def count_payments() -> None:
@@ -197,7 +203,7 @@ async def test_gauges_are_refreshed_before_a_scrape_but_not_at_each(make_world, 
 
 
 @pytest.mark.parametrize("error", [AutoReconnect("x"), TimeoutError()])
-async def test_a_sampler_that_fails_costs_only_its_gauges(make_world, database, error):
+async def test_a_sampler_that_fails_costs_only_its_gauges(make_world: Any, database: Database, error: Any) -> None:
     async def fail() -> None:
         raise error
 

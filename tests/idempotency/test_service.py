@@ -47,7 +47,7 @@ def make_keeper(database: Database) -> Callable[..., Idempotency]:
 
 
 @pytest.fixture
-def keeper(make_keeper) -> Idempotency:
+def keeper(make_keeper: Callable[..., Idempotency]) -> Idempotency:
     return make_keeper()
 
 
@@ -62,13 +62,13 @@ async def lease_of(keeper: Idempotency, **changes: str) -> Lease:
     return begun
 
 
-async def test_a_finished_request_is_answered_again_byte_by_byte(keeper):
+async def test_a_finished_request_is_answered_again_byte_by_byte(keeper: Idempotency) -> None:
     await keeper.finish(await lease_of(keeper), answer=ANSWER)
     assert await begin(keeper) == ANSWER
     assert await begin(keeper) == ANSWER
 
 
-async def test_a6_of_fifty_claims_at_once_exactly_one_gets_the_lease(keeper):
+async def test_a6_of_fifty_claims_at_once_exactly_one_gets_the_lease(keeper: Idempotency) -> None:
     for attempt in range(5):
         barrier = asyncio.Barrier(50)
 
@@ -87,7 +87,7 @@ async def test_a6_of_fifty_claims_at_once_exactly_one_gets_the_lease(keeper):
 
 
 @pytest.mark.parametrize("is_finished", [True, False])
-async def test_a7_another_request_with_the_key_is_refused(keeper, is_finished):
+async def test_a7_another_request_with_the_key_is_refused(keeper: Idempotency, is_finished: Any) -> None:
     lease = await lease_of(keeper)
     if is_finished:
         await keeper.finish(lease, answer=ANSWER)
@@ -96,12 +96,14 @@ async def test_a7_another_request_with_the_key_is_refused(keeper, is_finished):
 
 
 @pytest.mark.parametrize("difference", [{"tenant": "mer_2"}, {"mode": "live"}, {"operation": "POST /y"}, {"key": "K"}])
-async def test_a8_s13_keys_of_other_tenants_modes_and_routes_are_others(keeper, difference):
+async def test_a8_s13_keys_of_other_tenants_modes_and_routes_are_others(keeper: Idempotency, difference: Any) -> None:
     await keeper.finish(await lease_of(keeper), answer=ANSWER)
     assert isinstance(await begin(keeper, **difference), Lease)
 
 
-async def test_a9_a_lease_that_ran_out_is_taken_over_and_the_late_owner_is_fenced(make_keeper):
+async def test_a9_a_lease_that_ran_out_is_taken_over_and_the_late_owner_is_fenced(
+    make_keeper: Callable[..., Idempotency],
+) -> None:
     keeper = make_keeper(lease_seconds=1)
     late = await lease_of(keeper)
     with pytest.raises(IdempotencyKeyInUse):
@@ -121,7 +123,7 @@ async def test_a9_a_lease_that_ran_out_is_taken_over_and_the_late_owner_is_fence
         await keeper.finish(successor, answer=ANSWER)
 
 
-async def test_a9_only_one_of_many_takes_a_lease_over(make_keeper):
+async def test_a9_only_one_of_many_takes_a_lease_over(make_keeper: Callable[..., Idempotency]) -> None:
     keeper = make_keeper(lease_seconds=1)
     await lease_of(keeper)
     await asyncio.sleep(1.1)
@@ -147,7 +149,9 @@ class Racing:
         raise DuplicateKeyError("E11000")
 
 
-async def test_a6_a_claim_that_loses_the_race_of_two_inserts_looks_again(database, keeper):
+async def test_a6_a_claim_that_loses_the_race_of_two_inserts_looks_again(
+    database: Database, keeper: Idempotency
+) -> None:
     racing = Racing(database)
     loser = replace(keeper, store=IdempotencyStore(racing))  # type: ignore[arg-type]  stands in for a Database
     await keeper.finish(await lease_of(keeper), answer=ANSWER)
@@ -155,12 +159,12 @@ async def test_a6_a_claim_that_loses_the_race_of_two_inserts_looks_again(databas
     assert racing.lost
 
 
-async def test_a11_a_released_key_is_free_for_a_corrected_request(keeper):
+async def test_a11_a_released_key_is_free_for_a_corrected_request(keeper: Idempotency) -> None:
     await keeper.release(await lease_of(keeper))
     assert isinstance(await begin(keeper, fingerprint="corrected"), Lease)
 
 
-async def test_a_finished_answer_is_not_released(keeper):
+async def test_a_finished_answer_is_not_released(keeper: Idempotency) -> None:
     lease = await lease_of(keeper)
     await keeper.finish(lease, answer=ANSWER)
     await keeper.release(lease)
@@ -168,19 +172,19 @@ async def test_a_finished_answer_is_not_released(keeper):
 
 
 @pytest.mark.parametrize("key", ["", "a" * 256, "with space", "tab\t", "line\n", "é", "\x7f", "\x00"])
-async def test_a_key_that_is_not_visible_ascii_of_sane_length_is_refused(keeper, key):
+async def test_a_key_that_is_not_visible_ascii_of_sane_length_is_refused(keeper: Idempotency, key: str) -> None:
     with pytest.raises(IdempotencyKeyMalformed):
         await begin(keeper, key=key)
 
 
 @pytest.mark.parametrize("key", ["a", "a" * 255, "!~", "$where", "$$NOW", "a.b", "{$gt:''}"])
-async def test_n4_any_visible_key_is_only_a_key(keeper, key):
+async def test_n4_any_visible_key_is_only_a_key(keeper: Idempotency, key: str) -> None:
     check_key(key)
     await keeper.finish(await lease_of(keeper, key=key, fingerprint=key, operation=key), answer=ANSWER)
     assert await begin(keeper, key=key, fingerprint=key, operation=key) == ANSWER
 
 
-async def test_answers_are_forgotten_after_thirty_days(database, keeper):
+async def test_answers_are_forgotten_after_thirty_days(database: Database, keeper: Idempotency) -> None:
     await lease_of(keeper)
     indexes = await database.collection(COLLECTION.name).index_information()
     assert indexes["expiry"]["expireAfterSeconds"] == IDEMPOTENCY_DAYS * 24 * 3600
@@ -190,7 +194,7 @@ async def test_answers_are_forgotten_after_thirty_days(database, keeper):
     assert "k" not in document.values()
 
 
-def test_a_fingerprint_tells_method_path_and_body_apart():
+def test_a_fingerprint_tells_method_path_and_body_apart() -> None:
     parts = [("POST", "/a", b"b"), ("POST", "/ab", b""), ("PUT", "/a", b"b"), ("POST", "/a", b"b ")]
     assert len({fingerprint_of(*part) for part in parts}) == len(parts)
     assert fingerprint_of("POST", "/a", b"b") == fingerprint_of("POST", "/a", b"b")

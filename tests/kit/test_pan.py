@@ -1,5 +1,7 @@
 """Card numbers are found wherever they stand, and little else is taken for one (S18)."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +32,7 @@ def luhn_digit(digits: str) -> str:
 
 
 @st.composite
-def card_numbers(draw):
+def card_numbers(draw: Any) -> str:
     head = draw(st.sampled_from(["2", "3", "4", "5", "6", "81", "82"]))
     length = draw(st.integers(13, 19))
     body = head + draw(st.text("0123456789", min_size=length - len(head) - 1, max_size=length - len(head) - 1))
@@ -45,21 +47,21 @@ def grouped(number: str, separator: str) -> str:
 @pytest.mark.parametrize(
     "frame", ["{}", "pay with {} please", "({})", "x{}y", "12 {}", "{} 12/29", "0 {} 0", "ref-{}-9"]
 )
-def test_s18_a_known_number_is_found_in_any_frame(number, frame):
+def test_s18_a_known_number_is_found_in_any_frame(number: str, frame: str) -> None:
     assert has_card_number(frame.format(number))
     assert has_card_number(frame.format(grouped(number, " ")))
     assert has_card_number(frame.format(grouped(number, "-")))
 
 
 @given(number=card_numbers(), separator=st.sampled_from(["", " ", "-"]), before=st.text("ab :", max_size=5))
-def test_s18_every_number_of_a_network_is_found_and_masked(number, separator, before):
+def test_s18_every_number_of_a_network_is_found_and_masked(number: str, separator: str, before: str) -> None:
     text = f"{before}{grouped(number, separator)}."
     assert has_card_number(text)
     assert mask_card_numbers(text) == f"{before}[card number]."
 
 
 @given(number=card_numbers(), place=st.integers(0, 18), shift=st.integers(1, 9))
-def test_a_wrong_check_digit_is_no_card_number(number, place, shift):
+def test_a_wrong_check_digit_is_no_card_number(number: str, place: Any, shift: Any) -> None:
     place %= len(number)
     wrong = number[:place] + str((int(number[place]) + shift) % 10) + number[place + 1 :]
     assert not has_card_number(wrong)
@@ -84,21 +86,21 @@ def test_a_wrong_check_digit_is_no_card_number(number, place, shift):
         "1000000000000",
     ],
 )
-def test_phone_numbers_times_ids_and_amounts_are_no_card_numbers(text):
+def test_phone_numbers_times_ids_and_amounts_are_no_card_numbers(text: str) -> None:
     assert not has_card_number(text)
     assert mask_card_numbers(text) == text
 
 
-def test_digits_of_other_scripts_are_read_too():
+def test_digits_of_other_scripts_are_read_too() -> None:
     devanagari = "4111111111111111".translate({ord("0") + digit: 0x0966 + digit for digit in range(10)})
     assert has_card_number(devanagari)
 
 
-def test_several_numbers_in_one_text_are_all_masked():
+def test_several_numbers_in_one_text_are_all_masked() -> None:
     text = f"a {KNOWN[0]} b {KNOWN[2]} {KNOWN[4]} c"
     assert mask_card_numbers(text) == "a [card number] b [card number] [card number] c"
 
 
-def test_a_long_run_of_digits_is_judged_in_linear_time():
+def test_a_long_run_of_digits_is_judged_in_linear_time() -> None:
     assert not has_card_number("5 " * 50_000)
     assert not has_card_number("5" * 100_000)

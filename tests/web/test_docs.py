@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -16,7 +18,7 @@ WEBHOOKS = {"payment.captured": {"post": {"summary": "A payment was captured."}}
 
 
 @pytest.fixture
-def described(world):
+def described(world: Any) -> Any:
     world.app.include_router(docs_router(is_interactive=True))
     install_openapi(
         world.app,
@@ -28,12 +30,12 @@ def described(world):
 
 
 @pytest.fixture
-def document(described) -> dict:
+def document(described: Any) -> dict:
     return described.app.openapi()
 
 
 @pytest.fixture
-async def reader(described):
+async def reader(described: Any) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app=described.app), base_url="http://testserver"
     ) as reader:
@@ -51,7 +53,7 @@ def references(node: object) -> set[str]:
             return set()
 
 
-def test_the_document_is_complete_and_its_references_lead_somewhere(described, document):
+def test_the_document_is_complete_and_its_references_lead_somewhere(described: Any, document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     assert document["webhooks"] == WEBHOOKS
     assert document["servers"] == [{"url": "https://api.example.com"}]
@@ -63,14 +65,14 @@ def test_the_document_is_complete_and_its_references_lead_somewhere(described, d
             target = target[part]
 
 
-def test_operation_ids_are_function_names_and_aliases_are_not_listed(document):
+def test_operation_ids_are_function_names_and_aliases_are_not_listed(document: dict[str, Any]) -> None:
     ids = [operation["operationId"] for _, _, operation in operations(document)]
     assert sorted(ids) == sorted(set(ids))
     assert {"create_thing", "list_things", "public_thing"} <= set(ids)
     assert all(path.startswith("/api/v1/") for path, _, _ in operations(document))
 
 
-def test_every_operation_tells_its_errors_and_its_credentials(document):
+def test_every_operation_tells_its_errors_and_its_credentials(document: dict[str, Any]) -> None:
     found = {operation["operationId"]: operation for _, _, operation in operations(document)}
     assert {"400", "401", "403", "409", "413", "415", "422", "429", "500", "503"} <= set(
         found["create_thing"]["responses"]
@@ -84,7 +86,7 @@ def test_every_operation_tells_its_errors_and_its_credentials(document):
     assert "X-Request-Id" in found["create_thing"]["responses"]["201"]["headers"]
 
 
-def test_the_idempotency_header_follows_the_route_s_policy(document):
+def test_the_idempotency_header_follows_the_route_s_policy(document: dict[str, Any]) -> None:
     found = {}
     for _, method, operation in operations(document):
         headers = [item for item in operation.get("parameters", []) if item["in"] == "header"]
@@ -97,7 +99,7 @@ def test_the_idempotency_header_follows_the_route_s_policy(document):
     assert found["public_secret"] == []
 
 
-def test_examples_of_errors_come_from_the_catalogue(document):
+def test_examples_of_errors_come_from_the_catalogue(document: dict[str, Any]) -> None:
     examples = {
         code: response["content"]["application/json"]["schema"]["$ref"]
         for response in document["components"]["responses"].values()
@@ -106,13 +108,13 @@ def test_examples_of_errors_come_from_the_catalogue(document):
     assert set(examples) == {problem.code for problem in catalogue()}
 
 
-def test_a_document_without_webhooks_or_a_path_s_own_error_stays_so(world):
+def test_a_document_without_webhooks_or_a_path_s_own_error_stays_so(world: Any) -> None:
     install_openapi(world.app, is_public=lambda _: True)
     assert "webhooks" not in world.app.openapi()
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
-async def test_the_pages_load_only_from_here_under_a_strict_policy(reader, path):
+async def test_the_pages_load_only_from_here_under_a_strict_policy(reader: httpx2.AsyncClient, path: str) -> None:
     page = await reader.get(path)
     assert page.status_code == 200
     assert not re.search(r"https?://", page.text)
@@ -131,26 +133,26 @@ async def test_the_pages_load_only_from_here_under_a_strict_policy(reader, path)
 
 
 @pytest.mark.parametrize("name", ["x.js", "..%2f__init__.py", "__init__.py", "%2e%2e"])
-async def test_n12_only_the_named_files_are_served(reader, name):
+async def test_n12_only_the_named_files_are_served(reader: httpx2.AsyncClient, name: str) -> None:
     answer = await reader.get(f"/docs/assets/{name}")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
-async def test_the_error_page_has_an_anchor_for_every_code(reader):
+async def test_the_error_page_has_an_anchor_for_every_code(reader: httpx2.AsyncClient) -> None:
     page = await reader.get("/docs/errors")
     for problem in catalogue():
         assert f'id="{problem.code}"' in page.text
         assert str(STATUS[problem.kind]) in page.text
 
 
-async def test_without_interactive_pages_the_error_page_stays(world):
+async def test_without_interactive_pages_the_error_page_stays(world: Any) -> None:
     world.app.include_router(docs_router(is_interactive=False))
     async with world.client() as client:
         assert (await client.get("/docs/errors")).status_code == 200
         assert (await client.get("/docs")).status_code == 404
 
 
-async def test_the_postman_file_is_served(reader):
+async def test_the_postman_file_is_served(reader: httpx2.AsyncClient) -> None:
     answer = await reader.get("/docs/postman.json")
     assert "attachment" in answer.headers["content-disposition"]
     collection = answer.json()
@@ -159,7 +161,7 @@ async def test_the_postman_file_is_served(reader):
     assert {"access_token", "key_id", "key_secret"} <= set(variables)
 
 
-def test_every_operation_is_in_the_collection_with_a_body_that_fits(document):
+def test_every_operation_is_in_the_collection_with_a_body_that_fits(document: dict[str, Any]) -> None:
     collection = postman_collection(document, base_url="http://x/")
     (folder,) = collection["item"]
     assert folder["name"] == "things"
@@ -196,12 +198,12 @@ def test_every_operation_is_in_the_collection_with_a_body_that_fits(document):
         ({"$ref": "#/components/schemas/Loop"}, None),
     ],
 )  # fmt: skip
-def test_a_sample_is_the_simplest_value_that_fits(schema, value):
+def test_a_sample_is_the_simplest_value_that_fits(schema: Any, value: Any) -> None:
     loop = {"anyOf": [{"$ref": "#/components/schemas/Loop"}]}
     assert sample({"components": {"schemas": {"Loop": loop}}}, schema) == value
 
 
-def test_a_schema_without_a_bottom_ends():
+def test_a_schema_without_a_bottom_ends() -> None:
     document = {"components": {"schemas": {"L": {"type": "array", "items": {"$ref": "#/components/schemas/L"}}}}}
     assert json.dumps(sample(document, {"$ref": "#/components/schemas/L"})).count("[") == 9
 
@@ -213,7 +215,7 @@ def test_a_schema_without_a_bottom_ends():
         ({"examples": {"first": {"value": 2}, "second": {"value": 3}}}, 2),
     ],
 )
-def test_a_room_s_own_example_wins(content, body):
+def test_a_room_s_own_example_wins(content: Any, body: bytes) -> None:
     operation = {
         "operationId": "x",
         "requestBody": {"content": {"application/json": content}},

@@ -2,7 +2,9 @@
 
 import json
 from datetime import datetime
+from typing import Any
 
+import httpx2
 import pytest
 from fastapi import FastAPI
 from pymongo.errors import (
@@ -63,11 +65,11 @@ UNKNOWN = [
 ]
 
 
-def test_every_kind_has_a_status():
+def test_every_kind_has_a_status() -> None:
     assert set(STATUS) == set(Kind)
 
 
-def test_every_code_is_unique_documented_and_spelt_alike():
+def test_every_code_is_unique_documented_and_spelt_alike() -> None:
     problems = [problem for problem in catalogue() if problem.__module__.startswith("app.")]
     codes = [problem.code for problem in problems]
     assert len(codes) == len(set(codes))
@@ -78,7 +80,7 @@ def test_every_code_is_unique_documented_and_spelt_alike():
         assert problem.__doc__
 
 
-async def test_a_problem_shows_all_its_parts(client, world):
+async def test_a_problem_shows_all_its_parts(client: httpx2.AsyncClient, world: Any) -> None:
     world.effects.fail_with = Unlucky("Later.", param="amount", details={"limit": 3}, retry_after_seconds=7)
     answer = await client.get(THING)
     body = answer.json()
@@ -99,7 +101,7 @@ async def test_a_problem_shows_all_its_parts(client, world):
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_headers_follow_the_kind(kind):
+def test_headers_follow_the_kind(kind: Any) -> None:
     problem = type("Any", (Problem,), {"kind": kind, "message": "x."})()
     answer = Failures(MovableClock()).answer(problem, request_id="req_1")
     assert answer.status_code == STATUS[kind]
@@ -108,7 +110,9 @@ def test_headers_follow_the_kind(kind):
 
 
 @pytest.mark.parametrize("error", UNKNOWN, ids=lambda error: f"{type(error).__name__}")
-async def test_d11_g9_a_database_that_does_not_confirm_is_503_unknown(client, world, error):
+async def test_d11_g9_a_database_that_does_not_confirm_is_503_unknown(
+    client: httpx2.AsyncClient, world: Any, error: Any
+) -> None:
     world.effects.fail_with = error
     answer = await client.get(THING)
     assert answer.status_code == 503
@@ -121,7 +125,7 @@ async def test_d11_g9_a_database_that_does_not_confirm_is_503_unknown(client, wo
     "error",
     [DuplicateKeyError("secret-value"), OperationFailure("secret-value", code=121), PyMongoError("secret-value")],
 )
-async def test_any_other_database_error_is_a_defect(client, world, error):
+async def test_any_other_database_error_is_a_defect(client: httpx2.AsyncClient, world: Any, error: Any) -> None:
     assert not is_unknown_outcome(error)
     world.effects.fail_with = error
     answer = await client.get(THING)
@@ -129,7 +133,9 @@ async def test_any_other_database_error_is_a_defect(client, world, error):
     assert "secret-value" not in answer.text
 
 
-async def test_an_unexpected_error_is_500_with_its_id_only_and_logged_once(client, world):
+async def test_an_unexpected_error_is_500_with_its_id_only_and_logged_once(
+    client: httpx2.AsyncClient, world: Any
+) -> None:
     world.effects.fail_with = RuntimeError("password=hunter2 Bearer abcdefghijk 4111111111111111")
     answer = await client.get(THING)
     error = answer.json()["error"]
@@ -156,7 +162,9 @@ async def test_an_unexpected_error_is_500_with_its_id_only_and_logged_once(clien
         (503, "service_unavailable"),
     ],
 )
-async def test_starlette_s_own_errors_get_our_codes(client, world, status, code):
+async def test_starlette_s_own_errors_get_our_codes(
+    client: httpx2.AsyncClient, world: Any, status: int, code: Any
+) -> None:
     world.effects.fail_with = HTTPException(status, detail="their words", headers={"X-Their": "yes"})
     answer = await client.get(THING)
     assert answer.json()["error"]["code"] == code
@@ -164,7 +172,7 @@ async def test_starlette_s_own_errors_get_our_codes(client, world, status, code)
     assert answer.headers["x-their"] == "yes"
 
 
-async def test_an_unknown_path_is_404_and_a_wrong_method_405(client):
+async def test_an_unknown_path_is_404_and_a_wrong_method_405(client: httpx2.AsyncClient) -> None:
     missing = await client.get("/api/v1/nothing")
     wrong = await client.put("/api/v1/things", content=b"{}")
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
@@ -173,18 +181,20 @@ async def test_an_unknown_path_is_404_and_a_wrong_method_405(client):
 
 
 @pytest.mark.parametrize("path", ["/api/v1/../secret", "/api/v1/things%2f..", "/API/V1/things", "/api/v1/things;x=1"])
-async def test_n12_path_tricks_find_nothing(client, path):
+async def test_n12_path_tricks_find_nothing(client: httpx2.AsyncClient, path: str) -> None:
     answer = await client.post(path, content=b"{}")
     assert answer.status_code in {404, 405}
 
 
-async def send(client, **values: object) -> dict:
+async def send(client: httpx2.AsyncClient, **values: object) -> dict:
     answer = await client.post("/api/v1/things", json=values)
     assert answer.status_code == 422
     return answer.json()["error"]
 
 
-async def test_a_validation_error_names_places_and_rules_but_never_values(client, world):
+async def test_a_validation_error_names_places_and_rules_but_never_values(
+    client: httpx2.AsyncClient, world: Any
+) -> None:
     secret = "do-not-repeat-this"
     error = await send(client, amount=secret, name=[secret], email=f"{secret}@nowhere", metadata={"a": {"b": secret}})
     assert secret not in json.dumps(error)
@@ -198,23 +208,23 @@ async def test_a_validation_error_names_places_and_rules_but_never_values(client
     ]
 
 
-async def test_n8_an_unknown_field_s_name_is_shown_short_and_plain(client):
+async def test_n8_an_unknown_field_s_name_is_shown_short_and_plain(client: httpx2.AsyncClient) -> None:
     error = await send(client, amount=1, **{"bad\r\n\x1b[31m₹name": 1, "x" * 500: 1})
     names = {item["param"] for item in error["details"]["errors"]}
     assert names == {"bad???[31m?name", "x" * 64 + "..."}
 
 
-async def test_a_flood_of_errors_is_cut(client):
+async def test_a_flood_of_errors_is_cut(client: httpx2.AsyncClient) -> None:
     error = await send(client, amount=1, **{f"field_{number}": 1 for number in range(500)})
     assert len(error["details"]["errors"]) == 20
 
 
-async def test_a_missing_body_has_no_param(client):
+async def test_a_missing_body_has_no_param(client: httpx2.AsyncClient) -> None:
     answer = await client.post("/api/v1/things")
     assert answer.json()["error"]["param"] is None
 
 
-def test_a_sentence_that_repeats_the_value_is_replaced():
+def test_a_sentence_that_repeats_the_value_is_replaced() -> None:
     from app.web.errors import validation_problem  # noqa: PLC0415  the only pure test of it
 
     problem = validation_problem(
@@ -239,11 +249,11 @@ def test_a_sentence_that_repeats_the_value_is_replaced():
         (RuntimeError("x"), 500),
     ],
 )
-def test_the_status_of_an_error_is_known_before_it_is_answered(error, status):
+def test_the_status_of_an_error_is_known_before_it_is_answered(error: Any, status: int) -> None:
     assert status_of(error) == status
 
 
-async def test_a_handler_given_a_stranger_answers_as_internal(world):
+async def test_a_handler_given_a_stranger_answers_as_internal(world: Any) -> None:
     failures = install_errors(FastAPI(), clock=MovableClock())
     request = type("Any", (), {"scope": {"state": {}}})()
     for handler in (failures.on_problem, failures.on_http):
@@ -253,7 +263,7 @@ async def test_a_handler_given_a_stranger_answers_as_internal(world):
         await failures.on_database(request, RuntimeError("x"))
 
 
-def test_the_reference_lists_every_code():
+def test_the_reference_lists_every_code() -> None:
     text = errors_markdown()
     for problem in catalogue():
         assert f"\n## {problem.code}\n" in text

@@ -1,6 +1,7 @@
 """Every malformed body is refused with 400, 415 or 422 before anybody works on it (N3, N8, N14, S18)."""
 
 import json
+from typing import Any
 
 import httpx2
 import pytest
@@ -80,14 +81,14 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-async def test_n3_a_malformed_body_is_400(client: httpx2.AsyncClient, world, name):
+async def test_n3_a_malformed_body_is_400(client: httpx2.AsyncClient, world: Any, name: str) -> None:
     answer = await client.post("/api/v1/things", content=MALFORMED[name], headers=JSON)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "malformed_json")
     assert world.effects.done == []
 
 
 @pytest.mark.parametrize("name", WRONG)
-async def test_n3_n4_n7_a_wrong_value_is_422(client: httpx2.AsyncClient, world, name):
+async def test_n3_n4_n7_a_wrong_value_is_422(client: httpx2.AsyncClient, world: Any, name: str) -> None:
     answer = await client.post("/api/v1/things", content=WRONG[name], headers=JSON)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "validation_failed")
     assert world.effects.done == []
@@ -105,7 +106,9 @@ async def test_n3_n4_n7_a_wrong_value_is_422(client: httpx2.AsyncClient, world, 
         b'{"amount": 1, "metadata": {"a": "[[[[[[[[[[[[[", "b": "{{{{{{{{{{{{{{{{{{{{"}}',
     ],
 )
-async def test_good_json_passes_and_reaches_the_endpoint_as_it_was_sent(client: httpx2.AsyncClient, body):
+async def test_good_json_passes_and_reaches_the_endpoint_as_it_was_sent(
+    client: httpx2.AsyncClient, body: bytes
+) -> None:
     answer = await client.post("/api/v1/things", content=body, headers=JSON)
     assert answer.status_code == 201
     assert answer.json()["data"]["body"].encode() == body
@@ -128,7 +131,7 @@ JUNK = st.one_of(
 
 @given(body=JUNK)
 @settings(max_examples=300, deadline=None)
-async def test_n3_no_body_whatever_ends_in_a_5xx(gated_world, body):
+async def test_n3_no_body_whatever_ends_in_a_5xx(gated_world: Any, body: bytes) -> None:
     async with gated_world.client() as client:
         answer = await client.post("/api/v1/things", content=body, headers=JSON)
     assert answer.status_code in {201, 400, 422}
@@ -137,7 +140,7 @@ async def test_n3_no_body_whatever_ends_in_a_5xx(gated_world, body):
 
 @given(body=st.binary(max_size=100) | JUNK)
 @settings(max_examples=300)
-def test_what_the_gate_lets_through_can_be_written_and_read_again(body):
+def test_what_the_gate_lets_through_can_be_written_and_read_again(body: bytes) -> None:
     try:
         value = read_json(body)
     except Problem:
@@ -146,7 +149,7 @@ def test_what_the_gate_lets_through_can_be_written_and_read_again(body):
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "GZIP", "identity, gzip"])
-async def test_n14_a_compressed_body_is_refused(client: httpx2.AsyncClient, encoding):
+async def test_n14_a_compressed_body_is_refused(client: httpx2.AsyncClient, encoding: str | None) -> None:
     headers = {**JSON, "content-encoding": encoding}
     answer = await client.post("/api/v1/things", content=b"\x1f\x8b", headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_content_encoding")
@@ -165,12 +168,12 @@ async def test_n14_a_compressed_body_is_refused(client: httpx2.AsyncClient, enco
         "application/json, text/plain",
     ],
 )
-async def test_another_content_type_is_refused(client: httpx2.AsyncClient, content_type):
+async def test_another_content_type_is_refused(client: httpx2.AsyncClient, content_type: str) -> None:
     answer = await client.post("/api/v1/things", content=b'{"amount": 1}', headers={"content-type": content_type})
     assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_media_type")
 
 
-async def test_a_body_without_content_type_is_refused(client: httpx2.AsyncClient):
+async def test_a_body_without_content_type_is_refused(client: httpx2.AsyncClient) -> None:
     answer = await client.post("/api/v1/things", content=b'{"amount": 1}')
     assert answer.status_code == 415
 
@@ -187,7 +190,7 @@ async def test_a_body_without_content_type_is_refused(client: httpx2.AsyncClient
     ],
 )
 @pytest.mark.parametrize("encoding", [None, "identity", ""])
-def test_json_in_utf8_is_taken_however_it_is_spelt(content_type, encoding):
+def test_json_in_utf8_is_taken_however_it_is_spelt(content_type: str, encoding: str | None) -> None:
     check_content(content_type, encoding)
 
 
@@ -204,7 +207,9 @@ def test_json_in_utf8_is_taken_however_it_is_spelt(content_type, encoding):
         '{"amount": 1, "name": "४१११११११११११११११"}'.encode(),
     ],
 )
-async def test_s18_a_card_number_is_refused_and_neither_stored_nor_logged(client: httpx2.AsyncClient, world, body):
+async def test_s18_a_card_number_is_refused_and_neither_stored_nor_logged(
+    client: httpx2.AsyncClient, world: Any, body: bytes
+) -> None:
     answer = await client.post("/api/v1/things", content=body, headers=JSON)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "card_number_refused")
     assert world.effects.done == []

@@ -8,7 +8,7 @@ from app.database import Database
 from app.web.metrics import Metrics
 
 
-def test_metrics_never_touch_the_global_registry():
+def test_metrics_never_touch_the_global_registry() -> None:
     before = generate_latest(REGISTRY)
     Metrics.create()
     Metrics.create()
@@ -16,7 +16,7 @@ def test_metrics_never_touch_the_global_registry():
     assert b"http_requests" not in generate_latest(REGISTRY)
 
 
-def test_every_metric_is_shown():
+def test_every_metric_is_shown() -> None:
     registry = CollectorRegistry()
     metrics = Metrics.create(registry)
     metrics.payments.labels("pending").set(3)
@@ -36,7 +36,7 @@ def test_every_metric_is_shown():
         assert line in text
 
 
-async def test_the_driver_s_commands_are_timed_and_their_failures_counted(mongodb_url, database_name):
+async def test_the_driver_s_commands_are_timed_and_their_failures_counted(mongodb_url: str, database_name: str) -> None:
     metrics = Metrics.create()
     database = Database.connect(mongodb_url, name=f"{database_name}-metrics", listeners=[metrics.database_listener()])
     await database.collection("x").find_one({})

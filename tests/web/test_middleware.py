@@ -1,7 +1,10 @@
 """The edge: ids, hosts, body limits, headers, the canonical line and metrics (N1, N8, N9)."""
 
 import asyncio
+import io
 import re
+from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -22,11 +25,11 @@ THINGS = "/api/v1/things"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
-def sample(world, name: str, **labels: str) -> float | None:
+def sample(world: Any, name: str, **labels: str) -> float | None:
     return world.metrics.registry.get_sample_value(name, labels)
 
 
-async def test_every_answer_carries_the_headers(client):
+async def test_every_answer_carries_the_headers(client: httpx2.AsyncClient) -> None:
     for answer in (await client.get(THINGS), await client.get("/nothing"), await client.post(THINGS)):
         assert is_id(answer.headers["x-request-id"], Prefix.REQUEST)
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -36,13 +39,13 @@ async def test_every_answer_carries_the_headers(client):
         assert "strict-transport-security" not in answer.headers
 
 
-async def test_https_is_insisted_on_when_clients_use_it(make_world):
+async def test_https_is_insisted_on_when_clients_use_it(make_world: Any) -> None:
     async with make_world(Edge(is_https=True)).client() as client:
         assert "max-age" in (await client.get(THINGS)).headers["strict-transport-security"]
 
 
 @pytest.mark.parametrize("given", ["abc-12345", "A" * 64, "req_01JGFJJZ8Q4D5K6M7N8P9R0S1T"])
-async def test_a_sane_request_id_is_kept(client, world, given):
+async def test_a_sane_request_id_is_kept(client: httpx2.AsyncClient, world: Any, given: str) -> None:
     answer = await client.get(THINGS, headers={"x-request-id": given})
     assert answer.headers["x-request-id"] == given
     assert world.lines[-1]["request_id"] == given
@@ -51,24 +54,24 @@ async def test_a_sane_request_id_is_kept(client, world, given):
 @pytest.mark.parametrize(
     "given", ["", "short", "a" * 65, "with space1", "per%0d%0acent", "<script>alert", "ümlaut-long"]
 )
-async def test_n8_any_other_request_id_is_replaced(client, given):
+async def test_n8_any_other_request_id_is_replaced(client: httpx2.AsyncClient, given: str) -> None:
     answer = await client.get(THINGS, headers=[(b"x-request-id", given.encode())])
     assert is_id(answer.headers["x-request-id"], Prefix.REQUEST)
 
 
-async def test_a_trace_is_passed_on_and_bound_to_the_log(client, world):
+async def test_a_trace_is_passed_on_and_bound_to_the_log(client: httpx2.AsyncClient, world: Any) -> None:
     answer = await client.get(THINGS, headers={"traceparent": TRACE})
     assert answer.headers["traceparent"] == TRACE
     assert world.lines[-1]["trace_id"] == TRACE[3:35]
 
 
-async def test_a_bad_trace_is_ignored(client, world):
+async def test_a_bad_trace_is_ignored(client: httpx2.AsyncClient, world: Any) -> None:
     answer = await client.get(THINGS, headers={"traceparent": "00-XYZ-1-01"})
     assert "traceparent" not in answer.headers
     assert "trace_id" not in world.lines[-1]
 
 
-async def test_one_canonical_line_per_request_without_its_query(client, world):
+async def test_one_canonical_line_per_request_without_its_query(client: httpx2.AsyncClient, world: Any) -> None:
     await client.get("/api/v1/things/secret-id?token=hunter2", headers={"cookie": "a=hunter3"})
     (line,) = world.lines
     assert line["event"] == "request"
@@ -78,7 +81,7 @@ async def test_one_canonical_line_per_request_without_its_query(client, world):
     assert not re.search("hunter|secret-id", world.log.getvalue())
 
 
-async def test_an_alias_is_counted_as_the_path_it_stands_for(client, world):
+async def test_an_alias_is_counted_as_the_path_it_stands_for(client: httpx2.AsyncClient, world: Any) -> None:
     await client.get("/things/1")
     await client.get("/api/v1/things/2")
     labels = {"method": "GET", "route": "/api/v1/things/{thing_id}"}
@@ -86,7 +89,7 @@ async def test_an_alias_is_counted_as_the_path_it_stands_for(client, world):
     assert sample(world, "http_request_duration_seconds_count", **labels) == 2
 
 
-async def test_metrics_have_few_labels_whatever_is_asked(client, world):
+async def test_metrics_have_few_labels_whatever_is_asked(client: httpx2.AsyncClient, world: Any) -> None:
     for number in range(20):
         await client.get(f"/nothing/{number}")
         await client.request(f"M{number}", THINGS)
@@ -95,8 +98,8 @@ async def test_metrics_have_few_labels_whatever_is_asked(client, world):
     assert len([line for line in text.splitlines() if line.startswith("http_requests_total{")]) == 2
 
 
-async def test_the_layer_may_be_built_before_the_logs_are_configured(capsys, log):
-    async def app(scope, receive, send) -> None:
+async def test_the_layer_may_be_built_before_the_logs_are_configured(capsys: Any, log: io.StringIO) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     structlog.reset_defaults()
@@ -107,7 +110,7 @@ async def test_the_layer_may_be_built_before_the_logs_are_configured(capsys, log
     assert capsys.readouterr().out == ""
 
 
-async def test_requests_in_flight_are_counted(world):
+async def test_requests_in_flight_are_counted(world: Any) -> None:
     seen = []
 
     async def look() -> None:
@@ -120,14 +123,14 @@ async def test_requests_in_flight_are_counted(world):
     assert sample(world, "http_requests_in_flight") == 0.0
 
 
-async def test_machines_asking_for_health_are_logged_as_debug(make_world):
+async def test_machines_asking_for_health_are_logged_as_debug(make_world: Any) -> None:
     world = make_world(Edge(quiet_paths=frozenset({THINGS})))
     async with world.client() as client:
         await client.get(THINGS)
     assert world.lines[-1]["level"] == "debug"
 
 
-async def test_a_failed_request_is_logged_as_error(client, world):
+async def test_a_failed_request_is_logged_as_error(client: httpx2.AsyncClient, world: Any) -> None:
     world.effects.fail_with = RuntimeError("x")
     await client.get("/api/v1/things/1")
     assert [line["level"] for line in world.lines] == ["error", "error"]
@@ -149,7 +152,7 @@ async def test_a_failed_request_is_logged_as_error(client, world):
         ("", False),
     ],
 )
-async def test_n9_only_our_host_names_are_answered(make_world, host, is_allowed):
+async def test_n9_only_our_host_names_are_answered(make_world: Any, host: str, is_allowed: Any) -> None:
     world = make_world(Edge(allowed_hosts=("api.example.com", "*.pay.example.com", "[::1]")))
     async with world.client() as client:
         answer = await client.get(THINGS, headers={"host": host})
@@ -160,19 +163,19 @@ async def test_n9_only_our_host_names_are_answered(make_world, host, is_allowed)
         assert world.guard.asked == []
 
 
-async def test_n9_a_probe_may_use_any_host(make_world):
+async def test_n9_a_probe_may_use_any_host(make_world: Any) -> None:
     world = make_world(Edge(allowed_hosts=("api.example.com",), quiet_paths=frozenset({THINGS})))
     async with world.client() as client:
         assert (await client.get(THINGS, headers={"host": "10.0.0.7"})).status_code == 200
 
 
-async def parts(count: int, size: int):
+async def parts(count: int, size: int) -> AsyncIterator[bytes]:
     for _ in range(count):
         yield b"x" * size
 
 
 @pytest.mark.parametrize("length", ["1001", "100000000", "9" * 30, "9" * 5000])
-async def test_n1_a_long_body_is_refused_by_its_length(make_world, length):
+async def test_n1_a_long_body_is_refused_by_its_length(make_world: Any, length: str) -> None:
     world = make_world(Edge(max_body_bytes=1000))
     async with world.client() as client:
         answer = await client.post(THINGS, content=b"{}", headers={**JSON, "content-length": length})
@@ -181,7 +184,7 @@ async def test_n1_a_long_body_is_refused_by_its_length(make_world, length):
     assert world.guard.asked == []
 
 
-async def test_n1_a_body_without_length_is_counted_as_it_comes(make_world):
+async def test_n1_a_body_without_length_is_counted_as_it_comes(make_world: Any) -> None:
     world = make_world(Edge(max_body_bytes=1000))
     async with world.client() as client:
         endless = await client.post("/api/v1/raw", content=parts(1_000_000, 100))
@@ -190,7 +193,7 @@ async def test_n1_a_body_without_length_is_counted_as_it_comes(make_world):
     assert enough.json()["length"] == 1000
 
 
-async def test_n1_an_incoming_event_may_be_longer_than_a_request(make_world):
+async def test_n1_an_incoming_event_may_be_longer_than_a_request(make_world: Any) -> None:
     world = make_world(Edge(max_body_bytes=10, body_limits={"/api/v1/raw": 1000}))
     async with world.client() as client:
         assert (await client.post("/api/v1/raw", content=b"x" * 1000)).status_code == 200
@@ -212,7 +215,7 @@ class Wire:
         self.sent.append(message)
 
 
-def bare(app, metrics: Metrics | None = None) -> Middleware:
+def bare(app: Any, metrics: Metrics | None = None) -> Middleware:
     clock = SystemClock()
     return Middleware(
         app,
@@ -228,10 +231,10 @@ def scope(**changes: object) -> dict:
     return {"type": "http", "method": "POST", "path": "/x", "headers": [(b"content-length", b"3")], **changes}
 
 
-async def test_other_scopes_pass_through():
+async def test_other_scopes_pass_through() -> None:
     seen = []
 
-    async def app(scope, receive, send) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append(scope["type"])
 
     wire = Wire()
@@ -239,8 +242,8 @@ async def test_other_scopes_pass_through():
     assert seen == ["lifespan"]
 
 
-async def test_a_client_that_went_away_gets_no_answer_and_is_counted(log):
-    async def app(scope, receive, send) -> None:
+async def test_a_client_that_went_away_gets_no_answer_and_is_counted(log: io.StringIO) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         assert (await receive())["type"] == "http.disconnect"
         raise ClientDisconnect
 
@@ -251,8 +254,8 @@ async def test_a_client_that_went_away_gets_no_answer_and_is_counted(log):
     assert metrics.registry.get_sample_value("http_requests_total", labels) == 1
 
 
-async def test_a_cancelled_request_is_counted_too(log):
-    async def app(scope, receive, send) -> None:
+async def test_a_cancelled_request_is_counted_too(log: io.StringIO) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(60)
 
     wire, metrics = Wire(), Metrics.create()
@@ -264,8 +267,8 @@ async def test_a_cancelled_request_is_counted_too(log):
     assert metrics.registry.get_sample_value("http_requests_in_flight") == 0
 
 
-async def test_half_an_answer_is_broken_off(log):
-    async def app(scope, receive, send) -> None:
+async def test_half_an_answer_is_broken_off(log: io.StringIO) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise RuntimeError("midway")
 
@@ -275,8 +278,8 @@ async def test_half_an_answer_is_broken_off(log):
     assert len(wire.sent) == 1
 
 
-async def test_a_path_of_a_mounted_application_is_unmatched(log, world):
-    async def mounted(scope, receive, send) -> None:
+async def test_a_path_of_a_mounted_application_is_unmatched(log: io.StringIO, world: Any) -> None:
+    async def mounted(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"cache-control", b"public")]})
         await send({"type": "http.response.body", "body": b"x"})
 
@@ -287,10 +290,10 @@ async def test_a_path_of_a_mounted_application_is_unmatched(log, world):
     assert world.lines[-1]["route"] == "unmatched"
 
 
-async def test_the_edge_costs_little(log):
+async def test_the_edge_costs_little(log: io.StringIO) -> None:
     """Not a benchmark: a bound that only an accident (a layer per concern, a blocking call) would break."""
 
-    async def app(scope, receive, send) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
@@ -304,7 +307,7 @@ async def test_the_edge_costs_little(log):
     assert best < 0.001
 
 
-async def test_the_cors_of_starlette_fits_inside(world):
+async def test_the_cors_of_starlette_fits_inside(world: Any) -> None:
     from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415  only this test needs it
 
     app = CORSMiddleware(world.app, allow_origins=["https://shop.example.com"], allow_methods=["POST"])

@@ -1,6 +1,7 @@
 """Walking pages visits each row once, in either direction, also while rows are inserted (N15)."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx2
 import pytest
@@ -39,7 +40,9 @@ def row(number: int) -> str:
     inserts=st.lists(st.sets(st.integers(501, 900), max_size=3), max_size=80),
     is_backward=st.booleans(),
 )
-def test_n15_a_walk_visits_each_row_once_while_rows_are_inserted(present, limit, inserts, is_backward):
+def test_n15_a_walk_visits_each_row_once_while_rows_are_inserted(
+    present: Any, limit: Any, inserts: Any, is_backward: Any
+) -> None:
     rows = Rows({row(number) for number in present})
     before = set(rows.ids)
     cursor = row(0)[:4] if is_backward else None
@@ -62,7 +65,7 @@ def test_n15_a_walk_visits_each_row_once_while_rows_are_inserted(present, limit,
 
 
 @given(present=st.sets(st.integers(0, 500), min_size=1, max_size=60), limit=st.integers(1, 7))
-def test_a_walk_forward_and_back_shows_the_same_rows(present, limit):
+def test_a_walk_forward_and_back_shows_the_same_rows(present: Any, limit: Any) -> None:
     rows = Rows({row(number) for number in present})
     forward: list[str] = []
     cursor = None
@@ -80,7 +83,7 @@ def test_a_walk_forward_and_back_shows_the_same_rows(present, limit):
     assert back == forward == sorted(rows.ids, reverse=True)
 
 
-async def test_the_filter_and_sort_mean_the_same_to_a_real_database(mongodb_url, database_name):
+async def test_the_filter_and_sort_mean_the_same_to_a_real_database(mongodb_url: str, database_name: str) -> None:
     database = Database.connect(mongodb_url, name=f"{database_name}-paging")
     collection = database.collection("rows")
     await collection.delete_many({})
@@ -120,17 +123,17 @@ async def test_the_filter_and_sort_mean_the_same_to_a_real_database(mongodb_url,
         "starting_after=" + "a" * 500,
     ],
 )
-async def test_n15_a_bad_page_is_422(client: httpx2.AsyncClient, query):
+async def test_n15_a_bad_page_is_422(client: httpx2.AsyncClient, query: str) -> None:
     answer = await client.get(f"/api/v1/things?{query}")
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "validation_failed")
 
 
-async def test_a_page_is_20_rows_unless_asked_otherwise(client: httpx2.AsyncClient):
+async def test_a_page_is_20_rows_unless_asked_otherwise(client: httpx2.AsyncClient) -> None:
     assert (await client.get("/api/v1/things")).json()["limit"] == 20
     assert (await client.get("/api/v1/things?limit=100")).json()["limit"] == 100
 
 
-def test_a_query_gives_its_window():
+def test_a_query_gives_its_window() -> None:
     query = PageQuery(limit=5, ending_before="pmt_1")
     assert query.window() == Window(limit=5, ending_before="pmt_1")
     with pytest.raises(ValidationError, match="exclude each other"):

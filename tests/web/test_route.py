@@ -1,6 +1,8 @@
 """Every operation: first who may, then what was sent, then once per key (A6, A7, A8, A11, A12, S13)."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import httpx2
 import pytest
@@ -8,6 +10,7 @@ from pymongo.errors import AutoReconnect
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.idempotency.service import Idempotency
 from app.kit.errors import Kind, Problem
 
 JSON = {"content-type": "application/json"}
@@ -25,18 +28,18 @@ class Refusal(Problem):
 
 
 @pytest.fixture
-def kept(make_world, make_keeper):
+def kept(make_world: Any, make_keeper: Callable[..., Idempotency]) -> Any:
     """The application with a keeper on a real database."""
     return make_world(idempotency=make_keeper())
 
 
 @pytest.fixture
-def briefly_kept(make_world, make_keeper):
+def briefly_kept(make_world: Any, make_keeper: Callable[..., Idempotency]) -> Any:
     """The same with a lease of one second."""
     return make_world(idempotency=make_keeper(lease_seconds=1))
 
 
-async def test_an_anonymous_caller_cannot_make_us_parse(world):
+async def test_an_anonymous_caller_cannot_make_us_parse(world: Any) -> None:
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app=world.app), base_url="http://testserver"
     ) as anonymous:
@@ -46,19 +49,19 @@ async def test_an_anonymous_caller_cannot_make_us_parse(world):
     assert world.guard.asked == ["create_thing"]
 
 
-async def test_the_guard_is_asked_by_operation_id_also_behind_an_alias(client, world):
+async def test_the_guard_is_asked_by_operation_id_also_behind_an_alias(client: httpx2.AsyncClient, world: Any) -> None:
     await client.get(THINGS)
     await client.get("/things")
     await client.get("/api/v1/things/x")
     assert world.guard.asked == ["list_things", "list_things", "public_thing"]
 
 
-async def test_a_route_without_a_body_schema_gets_the_raw_bytes(client):
+async def test_a_route_without_a_body_schema_gets_the_raw_bytes(client: httpx2.AsyncClient) -> None:
     answer = await client.post("/api/v1/raw", content=b"\xff\x00{")
     assert answer.json() == {"length": 3, "streamed": 3, "attempt": 1}
 
 
-async def test_a_replay_is_byte_identical_and_says_so(kept):
+async def test_a_replay_is_byte_identical_and_says_so(kept: Any) -> None:
     async with kept.client() as client:
         first = await client.post(THINGS, content=BODY, headers=KEYED)
         again = await client.post(THINGS, content=BODY, headers=KEYED)
@@ -71,13 +74,13 @@ async def test_a_replay_is_byte_identical_and_says_so(kept):
     assert kept.effects.done == ["first"]
 
 
-async def test_without_a_key_every_request_is_its_own(client, world):
+async def test_without_a_key_every_request_is_its_own(client: httpx2.AsyncClient, world: Any) -> None:
     for _ in range(2):
         assert (await client.post(THINGS, content=BODY, headers=JSON)).status_code == 201
     assert world.effects.done == ["first", "first"]
 
 
-async def test_a6_fifty_requests_with_one_key_have_one_effect(kept):
+async def test_a6_fifty_requests_with_one_key_have_one_effect(kept: Any) -> None:
     async def pause() -> None:
         await asyncio.sleep(0.05)
 
@@ -100,7 +103,7 @@ async def test_a6_fifty_requests_with_one_key_have_one_effect(kept):
             assert int(answer.headers["retry-after"]) >= 1
 
 
-async def test_a7_the_same_key_with_another_body_is_422_and_does_nothing(kept):
+async def test_a7_the_same_key_with_another_body_is_422_and_does_nothing(kept: Any) -> None:
     async with kept.client() as client:
         await client.post(THINGS, content=BODY, headers=KEYED)
         answer = await client.post(THINGS, content=b'{"amount":100,"name":"first"}', headers=KEYED)
@@ -108,7 +111,7 @@ async def test_a7_the_same_key_with_another_body_is_422_and_does_nothing(kept):
     assert kept.effects.done == ["first"]
 
 
-async def test_a8_s13_another_tenant_or_route_with_the_key_is_independent(kept):
+async def test_a8_s13_another_tenant_or_route_with_the_key_is_independent(kept: Any) -> None:
     async with kept.client() as client:
         await client.post(THINGS, content=BODY, headers=KEYED)
         other = await client.post(THINGS, content=BODY, headers={**KEYED, "authorization": "Bearer mer_2"})
@@ -118,7 +121,7 @@ async def test_a8_s13_another_tenant_or_route_with_the_key_is_independent(kept):
 
 
 @pytest.mark.parametrize("refusal", [Refusal(), HTTPException(404)])
-async def test_a11_a_refused_request_binds_nothing(kept, refusal):
+async def test_a11_a_refused_request_binds_nothing(kept: Any, refusal: Any) -> None:
     async with kept.client() as client:
         kept.effects.fail_with = refusal
         assert (await client.post(THINGS, content=BODY, headers=KEYED)).status_code in {404, 409}
@@ -131,7 +134,7 @@ async def test_a11_a_refused_request_binds_nothing(kept, refusal):
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("x"), AutoReconnect("gone")])
-async def test_a12_a_5xx_is_never_kept_and_the_key_is_resumed_after_the_lease(briefly_kept, failure):
+async def test_a12_a_5xx_is_never_kept_and_the_key_is_resumed_after_the_lease(briefly_kept: Any, failure: Any) -> None:
     async with briefly_kept.client() as client:
         briefly_kept.effects.fail_with = failure
         assert (await client.post(THINGS, content=BODY, headers=KEYED)).status_code in {500, 503}
@@ -143,7 +146,7 @@ async def test_a12_a_5xx_is_never_kept_and_the_key_is_resumed_after_the_lease(br
     assert briefly_kept.effects.done == ["first"]
 
 
-async def test_a9_a_request_slower_than_its_lease_is_fenced(briefly_kept):
+async def test_a9_a_request_slower_than_its_lease_is_fenced(briefly_kept: Any) -> None:
     turns = iter([1.5, 0.0])
 
     async def pause() -> None:
@@ -162,7 +165,7 @@ async def test_a9_a_request_slower_than_its_lease_is_fenced(briefly_kept):
 
 
 @pytest.mark.parametrize("status", [302, 404])
-async def test_a_response_that_is_no_success_is_not_kept(kept, status):
+async def test_a_response_that_is_no_success_is_not_kept(kept: Any, status: int) -> None:
     kept.effects.fail_with = Response(status_code=status)
     async with kept.client() as client:
         assert (await client.post("/api/v1/raw", headers=KEYED)).status_code == status
@@ -170,14 +173,14 @@ async def test_a_response_that_is_no_success_is_not_kept(kept, status):
         assert (await client.post("/api/v1/raw", headers=KEYED)).status_code == 200
 
 
-async def test_a_response_that_is_a_5xx_leaves_the_key_open(kept):
+async def test_a_response_that_is_a_5xx_leaves_the_key_open(kept: Any) -> None:
     kept.effects.fail_with = Response(status_code=502)
     async with kept.client() as client:
         await client.post("/api/v1/raw", headers=KEYED)
         assert (await client.post("/api/v1/raw", headers=KEYED)).status_code == 409
 
 
-async def test_a_public_route_keeps_keys_too(kept):
+async def test_a_public_route_keeps_keys_too(kept: Any) -> None:
     async with kept.client() as client:
         client.headers.pop("authorization")
         first = await client.post("/api/v1/raw", headers=KEYED)
@@ -188,25 +191,27 @@ async def test_a_public_route_keeps_keys_too(kept):
 
 
 @pytest.mark.parametrize("path", ["/api/v1/required", "/api/v1/own-required"])
-async def test_a_required_key_is_required(client, path):
+async def test_a_required_key_is_required(client: httpx2.AsyncClient, path: str) -> None:
     answer = await client.post(path, content=BODY, headers=JSON)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "idempotency_key_required")
     assert answer.json()["error"]["param"] == "Idempotency-Key"
 
 
 @pytest.mark.parametrize("path", ["/api/v1/own", "/api/v1/own-required"])
-async def test_a_route_that_keeps_its_own_keys_gets_them_checked(client, world, path):
+async def test_a_route_that_keeps_its_own_keys_gets_them_checked(
+    client: httpx2.AsyncClient, world: Any, path: str
+) -> None:
     answer = await client.post(path, content=BODY, headers=KEYED)
     assert answer.json() == {"key": "key-1"}
     long = await client.post(path, content=BODY, headers={**JSON, "idempotency-key": "k" * 256})
     assert (long.status_code, long.json()["error"]["code"]) == (400, "idempotency_key_malformed")
 
 
-async def test_a_route_that_keeps_its_own_keys_may_do_without(client):
+async def test_a_route_that_keeps_its_own_keys_may_do_without(client: httpx2.AsyncClient) -> None:
     assert (await client.post("/api/v1/own", content=BODY, headers=JSON)).json() == {"key": None}
 
 
-async def test_an_answer_with_secrets_is_never_stored(client):
+async def test_an_answer_with_secrets_is_never_stored(client: httpx2.AsyncClient) -> None:
     first = await client.post("/api/v1/secret", headers=KEYED)
     second = await client.post("/api/v1/secret", headers=KEYED)
     assert (first.json(), second.json()) == ({"key": None, "number": 1}, {"key": None, "number": 2})
