@@ -252,12 +252,11 @@ class Transport:
             return Answer(status, None) if status >= 400 else _Failure(OutcomeUnknown("answer_unreadable"))
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes | None:
-        """Return the body, or None when it is larger than we read; what is left over goes down with the connection."""
+        """Return the body, or None when it is larger than we read; an unread rest closes the connection."""
         body = b""
         while chunk := await response.content.readany():
             body += chunk
             if len(body) > self.limits.answer_bytes:
-                response.close()
                 return None
         return body
 

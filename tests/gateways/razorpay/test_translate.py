@@ -1,6 +1,7 @@
 """From their shapes to our nouns: samples, contradictions, and any JSON at all."""
 
 import json
+import traceback
 from datetime import UTC, datetime
 from typing import Any
 
@@ -108,6 +109,7 @@ def test_r7_numbers_that_contradict_each_other_are_no_amount(changes: dict[str, 
 
     assert found.amount is None
     assert found.amount_refunded == 0
+    assert found.raw.get("amount_refunded", 0) >= 0
 
 
 @pytest.mark.parametrize(
@@ -232,6 +234,13 @@ def test_absent_references_of_the_bank_are_left_out(data: Any) -> None:
 def test_a_payment_without_an_id_is_unreadable(body: Any) -> None:
     with pytest.raises(Unreadable):
         to_payment(body, seen_at=SEEN_AT)
+
+
+def test_t6_what_could_not_be_read_is_not_repeated_in_the_error() -> None:
+    with pytest.raises(Unreadable) as caught:
+        to_payment({"id": payment()["email"]}, seen_at=SEEN_AT)
+
+    assert "someone@" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_r9_a_payment_listed_twice_is_one_payment() -> None:

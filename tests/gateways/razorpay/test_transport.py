@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime as dt
+import gzip
 import ipaddress
 import random
 import socket
@@ -102,7 +103,11 @@ async def test_a_request_leaves_as_it_is_and_its_answer_comes_back() -> None:
         (answer("<html>Welcome</html>"), OutcomeUnknown, "answer_unreadable"),
         (answer('{"id": "order_'), OutcomeUnknown, "answer_unreadable"),
         (answer('{"amount": NaN}'), OutcomeUnknown, "answer_unreadable"),
-        (answer(b"\x1f\x8b\x08\x00", headers={"Content-Encoding": "gzip"}), OutcomeUnknown, "answer_unreadable"),
+        (
+            answer(gzip.compress(b'{"id": 1}'), headers={"Content-Encoding": "gzip"}),
+            OutcomeUnknown,
+            "answer_unreadable",
+        ),
         (answer(b"7" * (1024 * 1024 + 1)), OutcomeUnknown, "answer_too_large"),
         (half_an_answer, OutcomeUnknown, "connection_lost"),
         (no_http, OutcomeUnknown, "connection_lost"),
@@ -331,6 +336,29 @@ async def test_r3_a_get_is_repeated_until_it_is_answered(move: Move) -> None:
     assert 0 <= pauses[1] <= 0.002
 
 
+class Latest(random.Random):
+    """Always draws the far end of a range."""
+
+    def random(self) -> float:
+        return 1.0
+
+
+async def test_r4_the_pauses_double_up_to_a_bound() -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    limits = Limits(tries=5, backoff_seconds=0.25, backoff_most_seconds=1.0)
+    async with playing(answer({}, status=500)) as host:
+        subject = Transport(host.url, limits=limits, clock=SystemClock(), rng=Latest(), sleep=sleep)
+        save_up(subject)
+        await outcome(subject, GET)
+        await subject.close()
+
+    assert pauses == [0.25, 0.5, 1.0, 1.0]
+
+
 async def test_r3_a_get_goes_out_three_times_at_most() -> None:
     async with playing(answer({}, status=500)) as host, transport_to(host.url) as subject:
         save_up(subject)
@@ -437,6 +465,14 @@ async def test_r2_a_full_bulkhead_turns_away_what_it_cannot_hold() -> None:
     assert [result for result in results if isinstance(result, Answer)] == [GOOD] * 2
     assert [str(result) for result in results if isinstance(result, NeverSent)] == ["bulkhead_full"] * 4
     assert len(host.received) == 2
+
+
+async def test_our_own_crowd_says_nothing_of_the_hosts_health() -> None:
+    limits = Limits(connections=1, queue_seconds=0.01)
+    async with playing(slowly(0.3, FINE)) as host, transport_to(host.url, limits=limits) as subject:
+        await asyncio.gather(*(subject.send(POST) for _ in range(30)), return_exceptions=True)
+
+        assert subject.breaker.state is BreakerState.CLOSED
 
 
 async def test_a_place_in_the_bulkhead_is_waited_for_a_short_while() -> None:
