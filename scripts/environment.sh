@@ -59,7 +59,7 @@ if is_current "$kind" || { [[ $kind == runtime ]] && is_current dev; }; then
 fi
 make_venv
 say "Installing the pinned requirements (about a minute the first time) ..."
-"$python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps \
-    --requirement "requirements/$kind.txt" 2> >(grep -v "Running pip as the 'root' user" >&2) ||
+"$python" -m pip install -qq --disable-pip-version-check --no-input --require-hashes --no-deps \
+    --requirement "requirements/$kind.txt" ||
     fail "The requirements could not be installed; pip's own words are above."
 digest "requirements/$kind.txt" > "$venv/.$kind.stamp"
