@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from app.auth.dependencies import CurrentPrincipal
 from app.inbox.schemas import EventDetail, EventQuery, EventRead, Receipt
 from app.inbox.service import Inbox
 from app.kit.clock import Clock
 from app.web.envelope import Page, Success, ok
+from app.web.principal import CurrentPrincipal
 from app.web.route import Route
 
 router = APIRouter(tags=["Processor events"], route_class=Route)

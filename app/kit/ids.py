@@ -28,6 +28,7 @@ class Prefix(StrEnum):
     REQUEST = "req"
     LEASE = "lse"
     SUSPENSE = "sus"
+    AUDIT = "aud"
 
 
 class Ids(Protocol):

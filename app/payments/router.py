@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.auth.dependencies import CurrentPrincipal
 from app.idempotency.service import fingerprint_of
 from app.kit.clock import Clock
 from app.payments.models import Payment
@@ -21,6 +20,7 @@ from app.payments.schemas import (
 from app.payments.service import NewPayment, Payments
 from app.web.envelope import Page, Success, ok
 from app.web.paging import PageQuery
+from app.web.principal import CurrentPrincipal
 from app.web.route import REPLAYED_HEADER, Route
 
 router = APIRouter(tags=["Payments"], route_class=Route)

@@ -1,0 +1,1 @@
+"""Merchants: who takes money here, through which account at the processor."""

@@ -1,0 +1,54 @@
+"""Merchants as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from app.kit.scope import Mode
+
+
+class LatePayments(StrEnum):
+    """What to do with money that arrives after a payment expired."""
+
+    ACCEPT = "accept"
+    SUSPENSE = "suspense"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorAccount:
+    """A merchant's account at the processor in one mode; secrets are sealed."""
+
+    key_id: str
+    sealed_key_secret: str
+    gateway_account_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSecret:
+    """A secret that signs events; a previous one is taken until `not_after` (B11)."""
+
+    sealed: str
+    not_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """A merchant: one tenant of the service."""
+
+    id: str
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    late_payments: LatePayments = LatePayments.ACCEPT
+    accounts: Mapping[Mode, ProcessorAccount] = field(default_factory=dict)
+    webhook_secrets: Mapping[Mode, tuple[WebhookSecret, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorKeys:
+    """An opened key pair for the processor. The representation shows no secret."""
+
+    key_id: str
+    key_secret: str = field(repr=False)
+    mode: Mode = Mode.TEST

@@ -1,0 +1,85 @@
+"""Merchants over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from app.audit.models import Actor
+from app.kit.clock import Clock
+from app.kit.scope import Scope
+from app.tenants.schemas import (
+    MerchantRead,
+    MerchantUpdate,
+    ProcessorConnect,
+    WebhookSecretRead,
+    WebhookSecretRotate,
+)
+from app.tenants.service import Merchants
+from app.web.envelope import Success, ok
+from app.web.principal import CurrentPrincipal, Principal
+from app.web.route import Route
+
+router = APIRouter(tags=["Merchant"], route_class=Route)
+
+
+async def _merchants(request: Request) -> Merchants:
+    service: Merchants = request.app.state.merchants
+    return service
+
+
+async def _clock(request: Request) -> Clock:
+    clock: Clock = request.app.state.clock
+    return clock
+
+
+Service = Annotated[Merchants, Depends(_merchants)]
+Now = Annotated[Clock, Depends(_clock)]
+
+
+def _actor(principal: Principal) -> Actor:
+    return Actor(kind=principal.subject_kind.value, id=principal.subject_id)
+
+
+@router.get("/merchant", summary="Fetch your merchant")
+async def merchant_get(principal: CurrentPrincipal, merchants: Service, clock: Now) -> Success[MerchantRead]:
+    """Return the merchant with its processor accounts and the webhook path to register."""
+    merchant = await merchants.get_merchant(principal.tenant)
+    return ok(MerchantRead.of(merchant), "Merchant.", now=clock.now())
+
+
+@router.patch("/merchant", summary="Change your merchant")
+async def merchant_update(
+    body: MerchantUpdate, principal: CurrentPrincipal, merchants: Service, clock: Now
+) -> Success[MerchantRead]:
+    """Change the name, or what happens to money that arrives after a payment expired."""
+    merchant = await merchants.update_merchant(
+        principal.scope, actor=_actor(principal), name=body.name, late_payments=body.late_payments
+    )
+    return ok(MerchantRead.of(merchant), "Merchant changed.", now=clock.now())
+
+
+@router.put("/merchant/processor", summary="Connect your Razorpay account", openapi_extra={"x-idempotency": "none"})
+async def merchant_processor_connect(
+    body: ProcessorConnect, principal: CurrentPrincipal, merchants: Service, clock: Now
+) -> Success[MerchantRead]:
+    """Store the key pair for the mode that its prefix selects. The secret is sealed and never shown again."""
+    merchant = await merchants.connect_processor(
+        principal.scope,
+        actor=_actor(principal),
+        key_id=body.key_id,
+        key_secret=body.key_secret,
+        gateway_account_id=body.gateway_account_id,
+    )
+    return ok(MerchantRead.of(merchant), "Processor account connected.", now=clock.now())
+
+
+@router.post(
+    "/merchant/webhook-secret/rotate", summary="Rotate the webhook secret", openapi_extra={"x-idempotency": "none"}
+)
+async def merchant_webhook_secret_rotate(
+    principal: CurrentPrincipal, merchants: Service, clock: Now, body: WebhookSecretRotate | None = None
+) -> Success[WebhookSecretRead]:
+    """Make a new secret and show it, once. Events signed with the former one are taken for eight more days."""
+    mode = body.mode if body and body.mode else principal.mode
+    secret = await merchants.rotate_webhook_secret(Scope(principal.tenant, mode), actor=_actor(principal))
+    return ok(WebhookSecretRead(mode=mode, secret=secret), "Register this secret at the processor.", now=clock.now())

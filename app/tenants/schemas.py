@@ -1,0 +1,84 @@
+"""What the merchant API reads and shows. Secrets go in, never out (a rotated webhook secret: once)."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from app.kit.scope import Mode
+from app.tenants.models import LatePayments, Merchant
+from app.web.envelope import Timestamp
+
+MerchantName = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=120)]
+KeyId = Annotated[str, StringConstraints(strict=True, pattern=r"^rzp_(test|live)_[A-Za-z0-9]{4,64}$")]
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MerchantUpdate(_In):
+    """What may be changed; what is left out stays."""
+
+    name: MerchantName | None = None
+    late_payments: LatePayments | None = None
+
+
+class ProcessorConnect(_In):
+    """The merchant's key pair at Razorpay. The key's prefix selects test or live."""
+
+    key_id: KeyId
+    key_secret: Annotated[str, StringConstraints(strict=True, min_length=8, max_length=128)]
+    gateway_account_id: Annotated[
+        str | None,
+        StringConstraints(strict=True, pattern=r"^acc_[A-Za-z0-9]{1,32}$"),
+        Field(description="When set, events of any other account are quarantined."),
+    ] = None
+
+
+class WebhookSecretRotate(_In):
+    """Which mode's secret to rotate; the caller's own mode when left out."""
+
+    mode: Mode | None = None
+
+
+class AccountRead(BaseModel):
+    """A connected processor account, without its secret."""
+
+    mode: Mode
+    key_id: str
+    gateway_account_id: str | None
+
+
+class MerchantRead(BaseModel):
+    """A merchant."""
+
+    id: str
+    name: str
+    late_payments: LatePayments
+    accounts: list[AccountRead]
+    webhook_path: Annotated[str, Field(description="Register this path of your public address at the processor.")]
+    created_at: Timestamp
+    updated_at: Timestamp
+
+    @classmethod
+    def of(cls, merchant: Merchant) -> "MerchantRead":
+        """Show a merchant."""
+        return cls(
+            id=merchant.id,
+            name=merchant.name,
+            late_payments=merchant.late_payments,
+            accounts=[
+                AccountRead(mode=mode, key_id=account.key_id, gateway_account_id=account.gateway_account_id)
+                for mode, account in sorted(merchant.accounts.items())
+            ],
+            webhook_path=f"/api/v1/webhooks/razorpay/{merchant.id}",
+            created_at=merchant.created_at,
+            updated_at=merchant.updated_at,
+        )
+
+
+class WebhookSecretRead(BaseModel):
+    """A new webhook secret, shown this once."""
+
+    mode: Mode
+    secret: str

@@ -1,0 +1,193 @@
+"""The verbs of merchants: their settings, their processor account, their webhook secrets."""
+
+import secrets as randomness
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app.audit.service import Actor, Audit
+from app.database import Session
+from app.kit.cache import TtlCache
+from app.kit.clock import Clock
+from app.kit.errors import Kind, Problem
+from app.kit.ids import Ids, Prefix
+from app.kit.scope import Mode, Scope
+from app.tenants.models import LatePayments, Merchant, ProcessorAccount, ProcessorKeys, WebhookSecret
+from app.tenants.store import MerchantStore
+from app.tenants.vault import Vault
+
+FORMER_SECRET_DAYS = 8
+"""How long events signed with the previous secret are taken: the processor retries old events for a day, people
+replay them for longer (B11)."""
+
+CACHE_SECONDS = 5.0
+_SECRET_BYTES = 24
+
+
+class MerchantNotFound(Problem):
+    """No such merchant."""
+
+    code = "merchant_not_found"
+    kind = Kind.NOT_FOUND
+    message = "There is no such merchant."
+
+
+class ProcessorNotConfigured(Problem):
+    """The merchant has no processor account in this mode, and the deployment has none to lend."""
+
+    code = "processor_not_configured"
+    kind = Kind.CONFLICT
+    message = "No processor account is connected for this mode; set one with PUT /api/v1/merchant/processor."
+
+
+@dataclass(frozen=True, slots=True)
+class Merchants:
+    """Creates and changes merchants, and answers what the hot path asks of them from a cache of seconds."""
+
+    store: MerchantStore
+    audit: Audit
+    vault: Vault
+    clock: Clock
+    ids: Ids
+    deployment_keys: ProcessorKeys
+    cache: TtlCache[str, Merchant]
+
+    def new_merchant(self, *, name: str, webhook_secret: str | None = None) -> Merchant:
+        """Return a merchant to be, with a webhook secret of its own for each mode."""
+        now = self.clock.now()
+        merchant_id = self.ids.new(Prefix.MERCHANT)
+        secrets = {}
+        for mode in Mode:
+            given = webhook_secret if webhook_secret and mode is self.deployment_keys.mode else _new_secret()
+            secrets[mode] = (WebhookSecret(self._sealed_webhook(merchant_id, given)),)
+        return Merchant(id=merchant_id, name=name, created_at=now, updated_at=now, webhook_secrets=secrets)
+
+    async def create_merchant(self, merchant: Merchant, *, session: Session | None = None) -> None:
+        """Store a merchant that `new_merchant` made."""
+        await self.store.insert_merchant(merchant.id, merchant, session=session)
+
+    async def get_merchant(self, tenant: str) -> Merchant:
+        """Return a merchant as stored. Raises MerchantNotFound."""
+        merchant = await self.store.find_merchant(tenant)
+        if merchant is None:
+            raise MerchantNotFound
+        return merchant
+
+    async def update_merchant(
+        self, scope: Scope, *, actor: Actor, name: str | None = None, late_payments: LatePayments | None = None
+    ) -> Merchant:
+        """Change the merchant's name or settings."""
+        before = await self.get_merchant(scope.tenant)
+        await self.store.update_merchant(scope.tenant, at=self.clock.now(), name=name, late_payments=late_payments)
+        self.cache.drop(scope.tenant)
+        after = await self.get_merchant(scope.tenant)
+        await self.audit.record(
+            scope.tenant,
+            actor=actor,
+            action="merchant.updated",
+            target=scope.tenant,
+            before={"name": before.name, "late_payments": before.late_payments.value},
+            after={"name": after.name, "late_payments": after.late_payments.value},
+        )
+        return after
+
+    async def connect_processor(
+        self, scope: Scope, *, actor: Actor, key_id: str, key_secret: str, gateway_account_id: str | None
+    ) -> Merchant:
+        """Store the merchant's key pair for the mode that its prefix selects; the secret is sealed."""
+        mode = mode_of_key(key_id)
+        target = Scope(scope.tenant, mode)
+        before = (await self.get_merchant(scope.tenant)).accounts.get(mode)
+        sealed = self.vault.seal(key_secret, purpose=f"key:{scope.tenant}:{mode}")
+        account = ProcessorAccount(key_id=key_id, sealed_key_secret=sealed, gateway_account_id=gateway_account_id)
+        await self.store.set_account(target, account, at=self.clock.now())
+        self.cache.drop(scope.tenant)
+        await self.audit.record(
+            scope.tenant,
+            actor=actor,
+            action="processor.connected",
+            target=mode.value,
+            before={"key_id": before.key_id if before else None},
+            after={"key_id": key_id},
+        )
+        return await self.get_merchant(scope.tenant)
+
+    async def rotate_webhook_secret(self, scope: Scope, *, actor: Actor) -> str:
+        """Make a new webhook secret for the scope's mode and return it, once; the former stays valid for days."""
+        merchant = await self.get_merchant(scope.tenant)
+        now = self.clock.now()
+        secret = _new_secret()
+        former = merchant.webhook_secrets.get(scope.mode, ())[:1]
+        kept = tuple(
+            WebhookSecret(one.sealed, one.not_after or now + timedelta(days=FORMER_SECRET_DAYS)) for one in former
+        )
+        current = WebhookSecret(self._sealed_webhook(scope.tenant, secret))
+        await self.store.set_webhook_secrets(scope, (current, *kept), at=now)
+        self.cache.drop(scope.tenant)
+        await self.audit.record(
+            scope.tenant, actor=actor, action="webhook_secret.rotated", target=scope.mode.value, before={}, after={}
+        )
+        return secret
+
+    async def reveal_webhook_secret(self, scope: Scope) -> str:
+        """Return the current webhook secret: for the command that makes the demo account, never for the API."""
+        secrets = await self.webhook_secrets_of(scope)
+        return secrets[0]
+
+    async def keys_of(self, scope: Scope) -> ProcessorKeys:
+        """Return the key pair to use: the merchant's, else the deployment's if it is of this mode.
+
+        Raises:
+            ProcessorNotConfigured: there is none.
+        """
+        merchant = await self._cached(scope.tenant)
+        account = merchant.accounts.get(scope.mode) if merchant else None
+        if account is not None:
+            secret = self.vault.open(account.sealed_key_secret, purpose=f"key:{scope.tenant}:{scope.mode}")
+            return ProcessorKeys(account.key_id, secret, scope.mode)
+        if self.deployment_keys.mode is scope.mode:
+            return self.deployment_keys
+        raise ProcessorNotConfigured(details={"mode": scope.mode.value})
+
+    async def webhook_secrets_of(self, scope: Scope) -> tuple[str, ...]:
+        """Return the current and the previous webhook secret; none for an unknown merchant."""
+        merchant = await self._cached(scope.tenant)
+        if merchant is None:
+            return ()
+        now = self.clock.now()
+        return tuple(
+            self.vault.open(secret.sealed, purpose=f"webhook:{scope.tenant}")
+            for secret in merchant.webhook_secrets.get(scope.mode, ())
+            if secret.not_after is None or secret.not_after > now
+        )
+
+    async def gateway_account_of(self, scope: Scope) -> str | None:
+        """Return the merchant's account id at the processor, when it is known."""
+        merchant = await self._cached(scope.tenant)
+        account = merchant.accounts.get(scope.mode) if merchant else None
+        return account.gateway_account_id if account else None
+
+    async def accepts_late(self, scope: Scope) -> bool:
+        """Tell whether money that arrives after expiry completes the payment."""
+        merchant = await self._cached(scope.tenant)
+        return merchant is None or merchant.late_payments is LatePayments.ACCEPT
+
+    async def _cached(self, tenant: str) -> Merchant | None:
+        known = self.cache.get(tenant)
+        if known is not None:
+            return known
+        merchant = await self.store.find_merchant(tenant)
+        if merchant is not None:
+            self.cache.put(tenant, merchant)
+        return merchant
+
+    def _sealed_webhook(self, tenant: str, secret: str) -> str:
+        return self.vault.seal(secret, purpose=f"webhook:{tenant}")
+
+
+def mode_of_key(key_id: str) -> Mode:
+    """Return the mode that a processor key's prefix selects."""
+    return Mode.LIVE if key_id.startswith("rzp_live_") else Mode.TEST
+
+
+def _new_secret() -> str:
+    return randomness.token_urlsafe(_SECRET_BYTES)

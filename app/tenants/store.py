@@ -1,0 +1,101 @@
+"""Every query of merchants. A merchant is its own tenant, so its id is the tenant."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo.asynchronous.collection import AsyncCollection
+
+from app.database import Collection, Database, Document, Session
+from app.kit.scope import Mode, Scope
+from app.tenants.models import LatePayments, Merchant, ProcessorAccount, WebhookSecret
+
+_MERCHANTS = "merchants"
+
+COLLECTIONS = (Collection(_MERCHANTS),)
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantStore:
+    """Reads and writes merchants."""
+
+    database: Database
+
+    async def insert_merchant(self, tenant: str, merchant: Merchant, *, session: Session | None = None) -> None:
+        """Store a new merchant."""
+        await self._merchants.insert_one({"_id": tenant, **_to_document(merchant)}, session=session)
+
+    async def find_merchant(self, tenant: str) -> Merchant | None:
+        """Return a merchant."""
+        document = await self._merchants.find_one({"_id": {"$eq": tenant}})
+        return None if document is None else _from_document(document)
+
+    async def update_merchant(
+        self, tenant: str, *, at: datetime, name: str | None = None, late_payments: LatePayments | None = None
+    ) -> None:
+        """Change what is given."""
+        changes: Document = {"updated_at": at}
+        if name is not None:
+            changes["name"] = name
+        if late_payments is not None:
+            changes["late_payments"] = late_payments.value
+        await self._merchants.update_one({"_id": {"$eq": tenant}}, {"$set": changes})
+
+    async def set_account(self, scope: Scope, account: ProcessorAccount, *, at: datetime) -> None:
+        """Replace the processor account of one mode."""
+        stored = {
+            "key_id": account.key_id,
+            "key_secret": account.sealed_key_secret,
+            "gateway_account_id": account.gateway_account_id,
+        }
+        await self._merchants.update_one(
+            {"_id": {"$eq": scope.tenant}}, {"$set": {f"accounts.{scope.mode.value}": stored, "updated_at": at}}
+        )
+
+    async def set_webhook_secrets(self, scope: Scope, secrets: tuple[WebhookSecret, ...], *, at: datetime) -> None:
+        """Replace the webhook secrets of one mode, the current one first."""
+        stored = [{"sealed": secret.sealed, "not_after": secret.not_after} for secret in secrets]
+        await self._merchants.update_one(
+            {"_id": {"$eq": scope.tenant}},
+            {"$set": {f"webhook_secrets.{scope.mode.value}": stored, "updated_at": at}},
+        )
+
+    @property
+    def _merchants(self) -> AsyncCollection[Document]:
+        return self.database.collection(_MERCHANTS)
+
+
+def _to_document(merchant: Merchant) -> Document:
+    return {
+        "name": merchant.name,
+        "late_payments": merchant.late_payments.value,
+        "accounts": {},
+        "webhook_secrets": {
+            mode.value: [{"sealed": secret.sealed, "not_after": secret.not_after} for secret in secrets]
+            for mode, secrets in merchant.webhook_secrets.items()
+        },
+        "created_at": merchant.created_at,
+        "updated_at": merchant.updated_at,
+    }
+
+
+def _from_document(document: dict[str, Any]) -> Merchant:
+    return Merchant(
+        id=document["_id"],
+        name=document["name"],
+        late_payments=LatePayments(document["late_payments"]),
+        accounts={
+            Mode(mode): ProcessorAccount(
+                key_id=stored["key_id"],
+                sealed_key_secret=stored["key_secret"],
+                gateway_account_id=stored["gateway_account_id"],
+            )
+            for mode, stored in document["accounts"].items()
+        },
+        webhook_secrets={
+            Mode(mode): tuple(WebhookSecret(stored["sealed"], stored["not_after"]) for stored in secrets)
+            for mode, secrets in document["webhook_secrets"].items()
+        },
+        created_at=document["created_at"],
+        updated_at=document["updated_at"],
+    )
