@@ -179,11 +179,9 @@ class Transport:
 
     async def _try(self, request: Request, *, seconds: float) -> Answer | _Failure:
         """Send once, behind the breaker and the bulkhead."""
-        if self._closed:
-            return _Failure(NeverSent("closed"))
         ticket = self.breaker.admit()
         if ticket is None:
-            return _Failure(NeverSent("breaker_open"))
+            return _turned_away("breaker_open")
         began = self._clock.monotonic()
         verdict = Verdict.NOTHING
         try:
@@ -212,8 +210,10 @@ class Transport:
             async with asyncio.timeout(self.limits.queue_seconds if self._places.locked() else None):
                 await self._places.acquire()
         except TimeoutError:
-            return _Failure(NeverSent("bulkhead_full"), verdict=Verdict.NOTHING)
+            return _turned_away("bulkhead_full")
         try:
+            if self._closed:
+                return _turned_away("closed")
             return await self._exchange(request, seconds=seconds)
         finally:
             self._places.release()
@@ -277,6 +277,11 @@ async def _never_resend(request: aiohttp.ClientRequest, handler: aiohttp.ClientH
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise _ConnectionLost from error
+
+
+def _turned_away(reason: str) -> _Failure:
+    """Return the failure of a call that we ourselves stopped: repeating it would spend the budget on nothing."""
+    return _Failure(NeverSent(reason), pause_seconds=float("inf"), verdict=Verdict.NOTHING)
 
 
 def _reason_of(error: aiohttp.ClientError | TimeoutError) -> OutcomeUnknown:

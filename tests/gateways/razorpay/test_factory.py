@@ -88,5 +88,12 @@ async def test_merchants_share_the_connection_and_the_breaker_but_not_their_keys
         with pytest.raises(NeverSent, match="breaker_open"):
             await gateways.for_credentials(credentials("rzp_test_b")).get_payment("pay_1")
         await gateways.close()
+
+
+async def test_after_closing_every_merchants_calls_were_never_sent() -> None:
+    async with playing(answer(payment(id="pay_1"))) as host:
+        gateways = gateways_at(host.url)
+        await gateways.for_credentials(credentials()).get_payment("pay_1")
+        await gateways.close()
         with pytest.raises(NeverSent, match="closed"):
             await gateways.for_credentials(credentials()).get_payment("pay_1")

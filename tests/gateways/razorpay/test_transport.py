@@ -24,7 +24,7 @@ from structlog.testing import capture_logs
 
 from app import database
 from app.gateways.port import NeverSent, OutcomeUnknown
-from app.gateways.razorpay.breaker import BreakerState
+from app.gateways.razorpay.breaker import BreakerState, Verdict
 from app.gateways.razorpay.transport import Answer, Limits, Request, Transport
 from app.kit.clock import Clock, MovableClock, SystemClock
 from tests.gateways.razorpay.host import (
@@ -563,6 +563,37 @@ async def test_a_session_passed_in_is_used_and_left_open() -> None:
         assert await subject.send(GET) == GOOD
         await subject.close()
         assert not session.closed
+
+
+async def test_a_call_that_waited_while_we_closed_is_not_sent() -> None:
+    limits = Limits(connections=1, queue_seconds=2.0)
+    async with playing(slowly(0.1, FINE)) as host, transport_to(host.url, limits=limits) as subject:
+        first = asyncio.create_task(subject.send(POST))
+        await asyncio.sleep(0.02)
+        second = asyncio.create_task(subject.send(POST))
+        await asyncio.sleep(0.02)
+        await subject.close()
+        results = await asyncio.gather(first, second, return_exceptions=True)
+
+    assert [str(result) for result in results] == ["connection_lost", "closed"]
+    assert len(host.received) == 1
+
+
+@pytest.mark.parametrize("reason", ["breaker_open", "bulkhead_full"])
+async def test_r4_a_call_we_stopped_ourselves_costs_no_budget(reason: str) -> None:
+    pauses: list[float] = []
+    limits = Limits(connections=1, queue_seconds=0.01)
+    async with playing(slowly(0.2, FINE)) as host, transport_to(host.url, limits=limits, pauses=pauses) as subject:
+        save_up(subject)
+        busy = asyncio.create_task(subject.send(POST))
+        await asyncio.sleep(0.02)
+        if reason == "breaker_open":
+            for _ in range(10):
+                subject.breaker.record(subject.breaker.admit() or 0, Verdict.UNANSWERED)
+        assert await outcome(subject, GET) == (NeverSent, reason)
+        await busy
+
+    assert pauses == []
 
 
 @pytest.mark.parametrize(
