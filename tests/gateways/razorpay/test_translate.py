@@ -388,10 +388,21 @@ def test_r7_any_body_becomes_a_noun_or_is_unreadable(body: Any) -> None:
             continue
 
 
+PRIVATE = {
+    "email": "someone.private@example.com",
+    "contact": "+919000090000",
+    "description": "A chair for someone",
+    "error_description": "The card of someone was refused",
+    "card_id": "card_DESp9fNnu0RoNc",
+    "token_id": "token_MOfFlFTC1CBDOi",
+    "customer_id": "cust_1Aa00000000001",
+}
+
+
 @given(PAYMENTS)
 def test_s18_nothing_personal_and_no_card_number_passes(body: dict[str, Any]) -> None:
     try:
-        found = to_payment(body, seen_at=SEEN_AT)
+        found = to_payment({**body, **PRIVATE}, seen_at=SEEN_AT)
     except Unreadable:
         return
 
@@ -399,6 +410,5 @@ def test_s18_nothing_personal_and_no_card_number_passes(body: dict[str, Any]) ->
     kept.encode()
     json.dumps(found.raw, ensure_ascii=False).encode()
     assert not has_card_number(json.dumps(found.raw))
-    for private in (body["email"], body["contact"], "someone.private", "A chair for someone", "for someone"):
-        assert not (isinstance(private, str) and len(private) > 8 and private in kept)
+    assert not any(private in kept for private in PRIVATE.values())
     assert found.amount is None or 0 <= found.amount_refunded <= found.amount.minor
