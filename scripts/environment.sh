@@ -28,7 +28,7 @@ find_python() {
     for candidate in python3 python3.13 python3.12 python3.11 python3.14 python; do
         is_new_enough "$candidate" && command -v "$candidate" && return
     done
-    fail "Python 3.11 or newer was not found (python3 is $(python3 --version 2>&1 || true)):" \
+    fail "Python 3.11 or newer was not found (python3 is $(python3 --version 2> /dev/null || echo missing)):" \
         "install it, or name it with make run PYTHON=/path/to/python3.11."
 }
 

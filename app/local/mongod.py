@@ -4,6 +4,7 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +25,7 @@ class Probe:
     problem: str
 
 
-def find_mongod(configured: str | None = None) -> Path:
+def find_mongod(configured: str | None = None, *, wheels: Sequence[str] = WHEELS) -> Path:
     """Return the mongod to use: the configured one, an installed one, or the one in the wheel.
 
     Raises:
@@ -37,7 +38,7 @@ def find_mongod(configured: str | None = None) -> Path:
             raise MongodUnusable(path, problem)
         return path
     tried = []
-    for found in (_on_path(), _in_wheel()):
+    for found in (_on_path(), _in_wheel(wheels)):
         if found is None:
             continue
         if not (problem := probe(found).problem):
@@ -76,8 +77,8 @@ def _on_path() -> Path | None:
     return Path(found) if found else None
 
 
-def _in_wheel() -> Path | None:
-    for name in WHEELS:
+def _in_wheel(wheels: Sequence[str]) -> Path | None:
+    for name in wheels:
         try:
             files = metadata.files(name) or []
         except metadata.PackageNotFoundError:

@@ -33,6 +33,7 @@ class RunPlan:
     simulator_command: tuple[str, ...] = (sys.executable, "-m", "razorpay_simulator")
     seed_command: tuple[str, ...] = (*_CLI, "seed-demo", "--json")
     health_timeout_seconds: float = 60.0
+    grace_seconds: float = 25.0  # for a child to finish what it is doing
     restart_delay_seconds: float = 0.5  # doubled with every restart
 
     @property

@@ -93,7 +93,7 @@ class ChildService:
     is_healthy: HealthCheck
     say: Callable[[str], None]
     timeout_seconds: float
-    grace_seconds: float = 25.0
+    grace_seconds: float
     _process: Popen[bytes] | None = field(init=False, default=None)
     _log_start: int = field(init=False, default=0)
 
@@ -123,7 +123,7 @@ class ChildService:
         if self._process is None:
             return
         if not await asyncio.to_thread(end, self._process, grace_seconds=self.grace_seconds):
-            self.say(f"  the {self.name} did not end within {self.grace_seconds:.0f} s and was killed")
+            self.say(f"  the {self.name} did not end within {self.grace_seconds:g} s and was killed")
 
     def kill(self) -> None:
         """Kill it and what it started."""

@@ -139,6 +139,7 @@ class Supervisor:
             is_healthy=is_healthy,
             say=self.say,
             timeout_seconds=self.plan.health_timeout_seconds,
+            grace_seconds=self.plan.grace_seconds,
         )
 
     async def _start_together(self, services: Sequence[Service]) -> None:

@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("role")
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "0")))
     parser.add_argument("--seed-data", action="store_true")
+    parser.add_argument("--reload", action="store_true")
     parser.add_argument("--fail", action="store_true")
     parser.add_argument("--die-once", type=Path)
     parser.add_argument("--die-after", type=float)

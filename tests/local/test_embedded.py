@@ -152,14 +152,16 @@ def test_an_installed_one_that_is_too_old_is_passed_over(tmp_path, monkeypatch):
         find_mongod(str(old))
 
 
-def test_without_any_mongod_the_ways_out_are_named(tmp_path):
-    script = "from app.local.mongod import find_mongod; find_mongod()"
-    environment = {"PATH": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-S", "-c", script]
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  our own
-    assert MongodNotFound.__name__ in answer.stderr
+def test_without_any_mongod_the_ways_out_are_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MongodNotFound, match=r"^No mongod 6.0 or newer was found: set MONGODB_URL") as problem:
+        find_mongod(wheels=("no-such-wheel", "pytest"))
     for way in ("MONGODB_URL", "MONGOD_PATH", "install MongoDB", "`embedded`"):
-        assert way in answer.stderr.splitlines()[-1]
+        assert way in str(problem.value)
+    old = program(tmp_path, 'echo "db version v4.4.29"')
+    with pytest.raises(MongodNotFound, match=r"it is version 4\.4, older than 6\.0"):
+        find_mongod(wheels=())
+    assert old.exists()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ import pytest
 from app.local.embedded import running_pid
 from app.local.plan import RunPlan
 from app.local.ports import free_port, is_free
-from app.local.processes import find_marked
+from app.local.processes import end_strangers, find_marked
 from app.local.supervisor import run
 
 HERE = Path(__file__).parent
@@ -58,18 +58,40 @@ class Run:
         self.said += self.process.stdout.read()
         return self.process.wait(30)
 
-    @property
-    def left(self) -> list[int]:
-        """Return the processes of this run that are still there."""
-        folder = Path(self.plan["data_dir"])
-        mongod = running_pid(folder / "mongod")
-        return find_marked(RunPlan(data_dir=folder).marker) + ([mongod] if mongod else [])
+
+def left_of(plan: dict[str, Any]) -> list[int]:
+    """Return the processes of this run that are still there."""
+    folder = Path(plan["data_dir"])
+    mongod = running_pid(folder / "mongod")
+    return find_marked(RunPlan(data_dir=folder).marker) + ([mongod] if mongod else [])
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def run_here(plan: dict[str, Any], *script: tuple[str, Callable[[], object] | None]) -> tuple[int, list[str]]:
+    """Run the supervisor in this process; act as it says what the script waits for, in that order."""
+    said: list[str] = []
+    left = list(script)
+
+    def hear(line: str) -> None:
+        said.append(line)
+        if left and left[0][0] in line:
+            _, act = left.pop(0)
+            if act is not None:
+                act()
+
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in plan.items()}
+    status = run(RunPlan(**{**values, "data_dir": Path(plan["data_dir"])}), say=hear)
+    assert not left, f"never heard {left[0][0]!r} in:\n" + "\n".join(said)
+    return status, said
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> dict[str, Any]:
+def plan(tmp_path: Path) -> Iterator[dict[str, Any]]:
     port = free_port()
-    return {
+    plan = {
         "data_dir": str(tmp_path / "data"),
         "host": "127.0.0.1",
         "port": port,
@@ -80,6 +102,8 @@ def plan(tmp_path: Path) -> dict[str, Any]:
         "simulator_command": standin("simulator"),
         "seed_command": standin("seed"),
     }
+    yield plan
+    end_strangers(left_of(plan), grace_seconds=0)
 
 
 @contextmanager
@@ -100,9 +124,9 @@ def test_all_is_started_shown_and_stopped_without_a_trace(plan):
         for shown in ("/docs", "/redoc", f":{plan['simulator_port']} ", "demo@example.com", "key_demo", RUNNING):
             assert shown in run.said
         assert re.search(r"database +mongodb://127.0.0.1:\d+", run.said, re.IGNORECASE)
-        assert len(run.left) == 4
+        assert len(left_of(plan)) == 4
         assert run.end(signal.SIGINT) == 0
-    assert run.left == []
+    assert left_of(plan) == []
     assert "Traceback" not in run.said
     assert run.said.index("Stopping") < run.said.index("Stopped. The data is kept in")
     assert is_free(plan["port"])
@@ -112,14 +136,14 @@ def test_a_killed_supervisor_leaves_nothing_that_stops_the_next_start(plan):
     plan["api_command"] = standin("api", "--stubborn", "--with-child")
     with running(plan) as killed:
         killed.end(signal.SIGKILL)
-    assert killed.left, "the stubborn API and its child are still there"
+    assert left_of(plan), "the stubborn API and its child are still there"
     started = time.monotonic()
     with running(plan) as run:
         assert "An earlier run was killed" in run.said
         assert time.monotonic() - started < 15
         run.plan["api_command"] = []
         assert run.end(signal.SIGINT, signal.SIGTERM) == 130
-    assert run.left == []
+    assert left_of(plan) == []
 
 
 def test_a_second_start_is_ready_within_five_seconds(plan):
@@ -131,130 +155,157 @@ def test_a_second_start_is_ready_within_five_seconds(plan):
 
 
 def test_a_second_supervisor_in_the_folder_is_refused_in_one_sentence(plan):
-    with running(plan) as run:
-        second = Run({**plan, "port": 0, "simulator_port": 0})
-        second.start()
-        assert second.end() == 1
-        second.process.stdout.close()
-        assert f"is already in use by process {run.process.pid}: stop that run first" in second.said
-        assert len(second.said.splitlines()) == 1
-        assert run.end(signal.SIGTERM) == 0
+    with running(plan) as first:
+        second = {**plan, "port": 0, "simulator_port": 0}
+        sentence = f"{plan['data_dir']} is already in use by process {first.process.pid}: stop that run first, or set "
+        assert run_here(second) == (1, [f"{sentence}DATA_DIR to another folder."])
+        assert first.end(signal.SIGTERM) == 0
 
 
 @pytest.mark.parametrize(("name", "setting"), [("port", "PORT"), ("simulator_port", "SIMULATOR_PORT")])
 def test_a_port_in_use_is_named_with_its_holder_and_the_setting(plan, name, setting):
-    command = standin("simulator", "--port", plan[name])
+    taken = plan[name]
+    command = standin("simulator", "--port", taken)
     holder = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603  our own program
-    while is_free(plan[name]):
+    while is_free(taken):
         time.sleep(0.02)
-    run = Run(plan)
-    run.start()
-    assert run.end() == 1
-    run.process.stdout.close()
+    status, [said] = run_here(plan)
+    assert status == 1
+    assert said.startswith(f"Port {taken} is already taken by python")
+    assert said.endswith(
+        f" (process {holder.pid}): stop that program or take another port, for example {setting}={taken + 1}."
+    )
     holder.kill()
     holder.wait()
-    taken = plan[name]
-    assert f"Port {taken} is already taken by python" in run.said
-    assert (
-        f"(process {holder.pid}): stop that program or take another port, for example {setting}={taken + 1}."
-        in run.said
-    )
-    assert len(run.said.splitlines()) == 1
 
 
 @pytest.mark.parametrize("role", ["api", "worker", "simulator"])
 def test_a_child_that_does_not_start_ends_the_run_with_its_last_words(plan, role):
     plan[f"{role}_command"] = standin(role, "--fail")
-    run = Run(plan)
-    run.start()
-    assert run.end() == 1
-    run.process.stdout.close()
+    status, said = run_here(plan)
+    assert status == 1
+    [problem] = [line for line in said if "before it was healthy" in line]
     name = "API" if role == "api" else role
-    assert f"The {name} ended with status 1 before it was healthy; its log is" in run.said
-    assert "    SECRET_KEY is empty" in run.said
-    assert "Traceback" not in run.said
-    assert run.left == []
+    assert problem.startswith(f"The {name} ended with status 1 before it was healthy; its log is {plan['data_dir']}")
+    assert problem.endswith("\n    SECRET_KEY is empty")
+    assert left_of(plan) == []
 
 
 def test_a_child_that_stays_silent_ends_the_run(plan):
     plan["worker_command"] = [sys.executable, "-c", "import time; time.sleep(600)"]
     plan["health_timeout_seconds"] = 4.0
-    run = Run(plan)
-    run.start()
-    assert run.end() == 1
-    run.process.stdout.close()
-    assert "still waiting for the worker (3 s)" in run.said
-    assert "The worker was not healthy within 4 s" in run.said
-    assert run.left == []
+    status, said = run_here(plan)
+    assert status == 1
+    assert "  still waiting for the worker (3 s) ..." in said
+    assert any(line.startswith("The worker was not healthy within 4 s; its log is") for line in said)
+    assert left_of(plan) == []
+
+
+def test_an_interrupt_while_it_starts_stops_what_was_started(plan):
+    plan["worker_command"] = [sys.executable, "-c", "import time; time.sleep(600)"]
+    status, said = run_here(plan, ("the API is ready", interrupt))
+    assert status == 0
+    assert said[-1].startswith("Stopped.")
+    assert left_of(plan) == []
 
 
 def test_a_child_that_dies_later_is_started_again_and_its_warnings_are_shown(plan, tmp_path):
     plan["worker_command"] = standin("worker", "--die-once", tmp_path / "died")
-    with running(plan) as run:
-        run.read_until("The worker ended unexpectedly with status 3; starting it again in 0.1 s (1 of 3)")
-        run.read_until("the worker is ready")
-        run.read_until("worker warning: worker speaks pid=")
-        assert run.end(signal.SIGTERM) == 0
+    status, _ = run_here(
+        plan,
+        ("The worker ended unexpectedly with status 3; starting it again in 0.1 s (1 of 3)", None),
+        ("the worker is ready", None),
+        ("  worker warning: worker speaks pid=", interrupt),
+    )
+    assert status == 0
 
 
 def test_a_child_that_dies_again_and_again_ends_the_run(plan):
     plan["worker_command"] = standin("worker", "--die-after", 0.3)
-    with running(plan) as run:
-        assert run.end() == 1
+    status, said = run_here(plan)
+    assert status == 1
     for number in (1, 2, 3):
-        assert f"({number} of 3)" in run.said
-    assert "The worker ended unexpectedly with status 3, once too often; its log is" in run.said
-    assert run.left == []
+        assert f"({number} of 3)" in "".join(said)
+    assert any("The worker ended unexpectedly with status 3, once too often; its log is" in line for line in said)
+    assert left_of(plan) == []
+
+
+def test_a_child_that_does_not_want_to_stop_is_killed(plan):
+    plan["worker_command"] = standin("worker", "--stubborn", "--with-child")
+    plan["grace_seconds"] = 0.5
+    status, said = run_here(plan, ("Stop with Ctrl-C", interrupt))
+    assert status == 0
+    assert "  the worker did not end within 0.5 s and was killed" in said
+    assert left_of(plan) == []
+
+
+def test_a_second_interrupt_does_not_wait(plan):
+    plan["worker_command"] = standin("worker", "--stubborn")
+    status, _ = run_here(plan, ("Stop with Ctrl-C", interrupt), ("Stopping", interrupt))
+    assert status == 130
+    assert left_of(plan) == []
 
 
 def test_a_database_that_dies_is_started_again_on_its_port(plan):
-    with running(plan) as run:
-        folder = Path(plan["data_dir"]) / "mongod"
-        port = (folder / "port").read_text()
+    folder = Path(plan["data_dir"]) / "mongod"
+    ports = []
+
+    def kill_database() -> None:
+        ports.append((folder / "port").read_text())
         os.kill(running_pid(folder), signal.SIGKILL)
-        run.read_until("The database ended unexpectedly")
-        run.read_until("the database is ready")
-        assert (folder / "port").read_text() == port
-        assert run.end(signal.SIGTERM) == 0
+
+    status, _ = run_here(
+        plan,
+        ("Stop with Ctrl-C", kill_database),
+        ("The database ended unexpectedly", None),
+        ("the database is ready", interrupt),
+    )
+    assert status == 0
+    assert ports == [(folder / "port").read_text()]
 
 
 def test_a_given_database_and_processor_are_used_instead(plan):
     plan["mongodb_url"] = "mongodb://user:hidden@db.example/?replicaSet=rs0"
     plan["razorpay_key_id"] = "rzp_test_theirs"
     plan["seed_command"] = []
-    with running(plan) as run:
-        assert "mongodb://db.example" in run.said
-        assert "hidden" not in run.said
-        assert "Razorpay, with your key" in run.said
-        assert "Demo account" not in run.said
-        assert len(run.left) == 2
+    plan["reload"] = True
+    started: list[int] = []
+    status, said = run_here(plan, ("Stop with Ctrl-C", lambda: (started.extend(left_of(plan)), interrupt())))
+    assert status == 0
+    assert len(started) == 2
+    shown = "\n".join(said)
+    assert "mongodb://db.example" in shown
+    assert "Razorpay, with your key" in shown
+    assert "hidden" not in shown
+    assert "Demo account" not in shown
 
 
 def test_a_demo_account_that_fails_does_not_stop_the_run(plan):
     plan["seed_command"] = [sys.executable, "-c", "raise SystemExit('no room for a demo')"]
-    with running(plan) as run:
-        assert "The demo account could not be made" in run.said
-        assert "no room for a demo" in run.said
+    status, said = run_here(plan, ("Stop with Ctrl-C", interrupt))
+    assert status == 0
+    [complaint] = [line for line in said if line.startswith("The demo account could not be made; all else runs.")]
+    assert complaint.endswith("seed.log: no room for a demo")
 
 
 def test_a_missing_mongod_is_said_before_anything_starts(plan, tmp_path):
-    said: list[str] = []
-    values = {**plan, "data_dir": tmp_path / "data", "mongod_path": str(tmp_path / "nowhere")}
-    assert run(RunPlan(**values), say=said.append) == 1
-    assert len(said) == 1
-    assert said[0].startswith(f"The mongod at {tmp_path}/nowhere can't be used: there is no such file")
+    plan["mongod_path"] = str(tmp_path / "nowhere")
+    status, [said] = run_here(plan)
+    assert status == 1
+    assert said.startswith(f"The mongod at {tmp_path}/nowhere can't be used: there is no such file")
 
 
 def test_a_folder_that_cannot_be_written_is_said(plan, tmp_path):
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    said: list[str] = []
-    assert run(RunPlan(**{**plan, "data_dir": blocked / "data"}), say=said.append) == 1
-    assert "can't be written (Not a directory): change its owner or set DATA_DIR" in said[0]
+    (tmp_path / "file").write_text("")
+    plan["data_dir"] = str(tmp_path / "file" / "data")
+    status, [said] = run_here(plan)
+    assert status == 1
+    assert "can't be written (Not a directory): change its owner or set DATA_DIR" in said
 
 
-def test_a_host_that_is_not_ours_is_said(plan, tmp_path):
-    said: list[str] = []
-    values = {**plan, "data_dir": tmp_path / "data", "host": "192.0.2.1"}
-    assert run(RunPlan(**values), say=said.append) == 1
-    assert said == ["HOST=192.0.2.1 is no address of this machine: set HOST to 127.0.0.1 or 0.0.0.0."]
+def test_a_host_that_is_not_ours_is_said(plan):
+    plan["host"] = "192.0.2.1"
+    assert run_here(plan) == (
+        1,
+        ["HOST=192.0.2.1 is no address of this machine: set HOST to 127.0.0.1 or 0.0.0.0."],
+    )
