@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,7 +50,8 @@ class Supervisor:
 
     plan: RunPlan
     say: Say
-    _base: list[Service] = field(init=False, default_factory=list)
+    _database: list[Service] = field(init=False, default_factory=list)  # none or one
+    _simulator: list[Service] = field(init=False, default_factory=list)  # none or one
     _doors: list[Service] = field(init=False, default_factory=list)
     _stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _forced: bool = field(init=False, default=False)
@@ -80,15 +81,10 @@ class Supervisor:
     async def _start_and_watch(self) -> None:
         started = time.monotonic()
         mongod = await asyncio.to_thread(self._clear_the_way)
-        if mongod is not None:
-            self._base.append(DatabaseService(mongod))
         environment = self.plan.environment(os.environ, mongod_port=mongod.port if mongod else 0)
-        if self.plan.uses_simulator:
-            self._base.append(self._simulator(environment))
-        await self._start_together(self._base)
-        self._doors += [self._api(environment), self._worker(environment)]
+        self._make_services(mongod, environment)
         followers = [(service.name, Follower(service.log)) for service in self._doors]
-        await self._start_together(self._doors)
+        await self._start_all()
         account = await self._seed(environment)
         for line in table(
             self.plan,
@@ -117,15 +113,15 @@ class Supervisor:
         mongod.prepare()
         return mongod
 
-    def _simulator(self, environment: dict[str, str]) -> ChildService:
+    def _simulator_service(self, environment: dict[str, str]) -> ChildService:
         command = (*self.plan.simulator_command, "--port", str(self.plan.simulator_port), "--seed-data")
         return self._child("simulator", command, environment, answers_ok(f"{self.plan.simulator_url}/_sim/health"))
 
-    def _api(self, environment: dict[str, str]) -> ChildService:
+    def _api_service(self, environment: dict[str, str]) -> ChildService:
         command = (*self.plan.api_command, *(("--reload",) if self.plan.reload else ()))
         return self._child("API", command, environment, answers_ok(f"{self.plan.api_url}/health/ready"))
 
-    def _worker(self, environment: dict[str, str]) -> ChildService:
+    def _worker_service(self, environment: dict[str, str]) -> ChildService:
         return self._child("worker", self.plan.worker_command, environment, says_ready(self.plan.worker_ready_file))
 
     def _child(
@@ -142,13 +138,28 @@ class Supervisor:
             grace_seconds=self.plan.grace_seconds,
         )
 
-    async def _start_together(self, services: Sequence[Service]) -> None:
-        """Start several at once; raises the first problem, the others are stopped with the run."""
-        if services:
-            self.say(f"Starting the {' and the '.join(service.name for service in services)} ...")
+    @property
+    def _services(self) -> list[Service]:
+        return [*self._database, *self._simulator, *self._doors]
+
+    def _make_services(self, mongod: EmbeddedMongod | None, environment: dict[str, str]) -> None:
+        if mongod is not None:
+            self._database.append(DatabaseService(mongod))
+        if self.plan.uses_simulator:
+            self._simulator.append(self._simulator_service(environment))
+        self._doors += [self._api_service(environment), self._worker_service(environment)]
+
+    async def _start_all(self) -> None:
+        """Start everything, the doors once the database is ready; raises the first problem, the run stops the rest."""
+        names = [service.name for service in self._services]
+        self.say(f"Starting the {', the '.join(names[:-1])} and the {names[-1]} ...")
         try:
             async with asyncio.TaskGroup() as group:
-                for service in services:
+                for service in self._simulator:
+                    group.create_task(self._start(service))
+                for service in self._database:
+                    await self._start(service)
+                for service in self._doors:
                     group.create_task(self._start(service))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
@@ -174,7 +185,7 @@ class Supervisor:
             for name, follower in followers:
                 for line in await asyncio.to_thread(follower.new_warnings):
                     self.say(f"  {name} {line}")
-            for service in (*self._base, *self._doors):
+            for service in self._services:
                 if service.exit_status is not None:
                     await self._restart(service)
             await asyncio.sleep(_WATCH_SECONDS)
@@ -200,11 +211,11 @@ class Supervisor:
 
     async def _stop(self) -> None:
         """Stop the API and the worker, then the simulator, then the database."""
-        if not self._base and not self._doors:
+        if not self._services:
             return
         self.say("Stopping ...")
         await asyncio.gather(*(service.stop() for service in self._doors))
-        for service in reversed(self._base):
+        for service in (*self._simulator, *self._database):
             await service.stop()
         self.say(f"Stopped. The data is kept in {self.plan.data_dir}.")
 
@@ -223,6 +234,6 @@ class Supervisor:
         """Stop in order at the first signal, kill at the second."""
         if self._stopping.is_set():
             self._forced = True
-            for service in (*self._doors, *self._base):
+            for service in self._services:
                 service.kill()
         self._stopping.set()
