@@ -9,7 +9,9 @@ from pathlib import Path
 _TIMEOUT_SECONDS = 60.0
 
 
-async def seed(command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> dict[str, object] | None:
+async def seed(
+    command: Sequence[str], *, environment: Mapping[str, str], log: Path, timeout_seconds: float = _TIMEOUT_SECONDS
+) -> dict[str, object] | None:
     """Return the account that the command printed as one JSON object, None when it failed; complaints go to the log."""
     with log.open("ab") as complaints:
         process = await asyncio.create_subprocess_exec(
@@ -21,13 +23,14 @@ async def seed(command: Sequence[str], *, environment: Mapping[str, str], log: P
             start_new_session=True,
         )
     try:
-        async with asyncio.timeout(_TIMEOUT_SECONDS):
+        async with asyncio.timeout(timeout_seconds):
             output, _ = await process.communicate()
     except TimeoutError:
         return None
     finally:
         with suppress(ProcessLookupError):
             process.kill()
+            await process.wait()
     return _last_object(output.decode(errors="replace")) if process.returncode == 0 else None
 
 

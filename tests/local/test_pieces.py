@@ -1,16 +1,20 @@
 """The runner's small parts: log files, ports, plan, table."""
 
 import json
+import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
+from app.local import tether
 from app.local.logfiles import MOST_BYTES, Follower, rotate, tail
 from app.local.plan import RunPlan
 from app.local.ports import find_listener, free_port, is_free, require_free
 from app.local.problems import PortTaken
 from app.local.processes import command_line, end_strangers, find_marked
+from app.local.seeding import seed
 from app.local.services import says_ready
 from app.local.summary import table
 
@@ -152,3 +156,31 @@ def test_a_worker_is_ready_when_its_file_says_so(tmp_path: Path):
     assert not check()
     file.write_text("ready\n")
     assert check()
+
+
+def test_a_tethered_command_does_not_start_for_a_parent_that_is_gone():
+    with pytest.raises(SystemExit):
+        tether.main([str(NO_PROCESS), "0", "true"])
+
+
+def test_a_tethered_command_that_does_not_exist_is_an_error_not_silence():
+    with pytest.raises(FileNotFoundError):
+        tether.main([str(os.getppid()), "0", "/no/such/program"])
+
+
+@pytest.mark.parametrize(
+    ("script", "account"),
+    [
+        ("print('hello'); print('{\"email\": \"a@b.example\"}'); print('bye')", {"email": "a@b.example"}),
+        ("print('[1]')", None),
+        ("print('{}'); raise SystemExit(2)", None),
+    ],
+)
+async def test_the_account_is_the_last_object_that_a_successful_command_prints(tmp_path, script, account):
+    command = (sys.executable, "-S", "-c", script)
+    assert await seed(command, environment={}, log=tmp_path / "seed.log") == account
+
+
+async def test_a_demo_account_that_takes_for_ever_is_given_up(tmp_path):
+    command = (sys.executable, "-S", "-c", "import time; time.sleep(600)")
+    assert await seed(command, environment={}, log=tmp_path / "seed.log", timeout_seconds=0.3) is None
