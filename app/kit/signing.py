@@ -15,13 +15,15 @@ def sign_hex(message: bytes, *, secret: str) -> str:
 def is_signed_by_any(message: bytes, signature: str | None, *, secrets: Iterable[str]) -> bool:
     """Tell whether the signature was made with one of the secrets.
 
-    A missing, short, long, upper-case or non-ASCII signature is simply wrong; every secret is tried so that the
-    time taken does not tell which one fits.
+    A missing, short, long, upper-case or non-ASCII signature is simply wrong, and an empty secret signs nothing:
+    anybody could. Every secret is tried so that the time taken does not tell which one fits.
     """
     if signature is None or len(signature) != _HEX_LENGTH or not signature.isascii():
         return False
     given = signature.encode("ascii")
-    matches = [hmac.compare_digest(sign_hex(message, secret=secret).encode("ascii"), given) for secret in secrets]
+    matches = [
+        hmac.compare_digest(sign_hex(message, secret=secret).encode("ascii"), given) for secret in secrets if secret
+    ]
     return any(matches)
 
 
