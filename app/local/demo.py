@@ -44,8 +44,8 @@ class _Door:
         async with self.session.request(method, self.base_url + path, json=body, headers=headers) as answer:
             content: dict[str, Any] = await answer.json(content_type=None)
             if not answer.ok:
-                code = content.get("error", {}).get("code") if isinstance(content, dict) else None
-                message = f"{method} {path} answered {answer.status} {code or ''}".rstrip()
+                code = (content.get("error") or {}).get("code", "")
+                message = f"{method} {path} answered {answer.status} {code}".rstrip()
                 raise DemoFailed(message)
             return content
 

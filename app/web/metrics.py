@@ -27,7 +27,10 @@ class Metrics:
     database_errors: Counter
     processor_seconds: Histogram
     breaker_open: Gauge
-    payments: Gauge
+    payment_moves: Counter
+    payments_in_review: Counter
+    payment_checks: Counter
+    inbox_ends: Counter
     inbox_depth: Gauge
     inbox_age_seconds: Gauge
     worker_heartbeat_age_seconds: Gauge
@@ -69,8 +72,22 @@ class Metrics:
             breaker_open=Gauge(
                 "processor_breaker_open", "1 while calls to this host are refused at once.", ("host",), registry=where
             ),
-            payments=Gauge("payments", "Payments by status.", ("status",), registry=where),
-            inbox_depth=Gauge("inbox_events", "Processor events by state.", ("state",), registry=where),
+            payment_moves=Counter(
+                "payment_moves",
+                "Payments that came into a status, by who told us.",
+                ("status", "source"),
+                registry=where,
+            ),
+            payments_in_review=Counter(
+                "payment_reviews", "News after which a human should look at the payment.", registry=where
+            ),
+            payment_checks=Counter(
+                "payment_checks", "Payments looked at with the processor, by end.", ("end",), registry=where
+            ),
+            inbox_ends=Counter(
+                "inbox_events", "Processor events by type and what became of them.", ("type", "end"), registry=where
+            ),
+            inbox_depth=Gauge("inbox_waiting", "Processor events not applied yet, up to 10,000.", registry=where),
             inbox_age_seconds=Gauge(
                 "inbox_oldest_waiting_seconds", "Age of the oldest event not applied yet.", registry=where
             ),

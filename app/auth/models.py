@@ -1,0 +1,116 @@
+"""Users, sessions and API keys as values; roles and permissions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.kit.scope import Mode
+
+
+class Permission(StrEnum):
+    """What a caller may do; also the scopes of API keys."""
+
+    PAYMENTS_READ = "payments:read"
+    PAYMENTS_WRITE = "payments:write"
+    EVENTS_READ = "events:read"
+    EVENTS_REPLAY = "events:replay"
+    MERCHANT_READ = "merchant:read"
+    MERCHANT_WRITE = "merchant:write"
+    KEYS_READ = "keys:read"
+    KEYS_WRITE = "keys:write"
+    USERS_READ = "users:read"
+    USERS_WRITE = "users:write"
+    AUDIT_READ = "audit:read"
+
+
+class Role(StrEnum):
+    """What a user is to the merchant, from most to least."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    DEVELOPER = "developer"
+    VIEWER = "viewer"
+
+
+_VIEWER = frozenset({Permission.PAYMENTS_READ, Permission.EVENTS_READ, Permission.MERCHANT_READ, Permission.USERS_READ})
+_DEVELOPER = _VIEWER | {Permission.PAYMENTS_WRITE, Permission.KEYS_READ, Permission.KEYS_WRITE}
+
+ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
+    Role.OWNER: frozenset(Permission),
+    Role.ADMIN: frozenset(Permission),
+    Role.DEVELOPER: _DEVELOPER,
+    Role.VIEWER: _VIEWER,
+}
+"""An admin may do all that an owner may, except touch owners (`Accounts` refuses that)."""
+
+KEY_SCOPES = frozenset(
+    {
+        Permission.PAYMENTS_READ,
+        Permission.PAYMENTS_WRITE,
+        Permission.EVENTS_READ,
+        Permission.EVENTS_REPLAY,
+        Permission.MERCHANT_READ,
+    }
+)
+"""What an API key may be allowed at most: a key that leaks can't make keys or users."""
+
+
+class UserStatus(StrEnum):
+    """Whether a user may sign in."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who works for a merchant. The representation of `hashed_password` never leaves the room."""
+
+    id: str
+    tenant: str
+    email: str
+    full_name: str
+    hashed_password: str
+    role: Role
+    status: UserStatus
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One sign-in and the family of refresh tokens that came from it.
+
+    A token of the family is a MAC over the session, its generation and `salt`; only the newest generation is good.
+    """
+
+    id: str
+    tenant: str
+    user_id: str
+    salt: str
+    generation: int
+    created_at: datetime
+    rotated_at: datetime
+    expires_at: datetime
+    user_agent: str | None = None
+    revoked_at: datetime | None = None
+    revoked_because: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key. Only a keyed digest of its secret is stored."""
+
+    id: str
+    tenant: str
+    mode: Mode
+    name: str
+    digest: str
+    hint: str
+    scopes: frozenset[Permission]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None

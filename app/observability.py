@@ -1,0 +1,57 @@
+"""Optional sight: error tracking and traces, each switched on by one setting and an extra package."""
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+from app.config import Settings
+
+_OFF = {"tracing": False, "metrics": False, "logs": False}
+_SAMPLED = 0.05
+
+
+class ExtraMissing(RuntimeError):
+    """A setting asks for a package that is not installed."""
+
+
+def start_error_tracking(settings: Settings) -> None:
+    """Send unexpected errors to Sentry, without bodies or personal data, if a DSN is set. Raises ExtraMissing."""
+    dsn = settings.sentry_dsn.get_secret_value()
+    if not dsn:
+        return
+    sentry = _extra("sentry_sdk", setting="SENTRY_DSN", extra="sentry")
+    sentry.init(
+        dsn=dsn,
+        environment=settings.environment.value,
+        send_default_pii=False,
+        max_request_body_size="never",
+        include_local_variables=False,
+    )
+
+
+def telemetry_of(settings: Settings) -> dict[str, Any]:
+    """Return the `telemetry` argument of FastAPI: one span for each of a sample of requests, or nothing at all.
+
+    Logs stay off because FastAPI's carry the values of refused requests. Raises ExtraMissing.
+    """
+    if not settings.otel_exporter_otlp_endpoint:
+        return dict(_OFF)
+    exporters = _otel("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+    provider = _otel("opentelemetry.sdk.trace").TracerProvider(
+        sampler=_otel("opentelemetry.sdk.trace.sampling").ParentBasedTraceIdRatio(_SAMPLED)
+    )
+    exporter = exporters.OTLPSpanExporter(endpoint=f"{settings.otel_exporter_otlp_endpoint}/v1/traces")
+    provider.add_span_processor(_otel("opentelemetry.sdk.trace.export").BatchSpanProcessor(exporter))
+    return {**_OFF, "tracing": True, "operation_spans": False, "tracer_provider": provider}
+
+
+def _otel(module: str) -> ModuleType:
+    return _extra(module, setting="OTEL_EXPORTER_OTLP_ENDPOINT", extra="otel")
+
+
+def _extra(module: str, *, setting: str, extra: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        message = f"{setting} is set, but its package is missing; install the extra `{extra}`."
+        raise ExtraMissing(message) from None
