@@ -60,9 +60,12 @@ bench: ## Measure throughput and latency, and draw the picture
 	@scripts/environment.sh dev
 	@exec $(PY) -m benchmarks $(ARGS)
 
-docs: ## Write the OpenAPI document and the Postman collection
+docs: ## Write docs/reference: the OpenAPI document, the Postman collection, the error codes
 	@scripts/environment.sh runtime
-	@exec $(PY) -m app.cli docs $(ARGS)
+	@mkdir -p docs/reference
+	@written=$$(mktemp) && trap 'rm -f "$$written"' EXIT && \
+	write() { $(PY) -m app.cli "$${@:2}" > "$$written" && cat "$$written" > "docs/reference/$$1"; } && \
+	write openapi.json openapi && write postman.json openapi --postman && write errors.md error-reference
 
 lock: ## Pin the requirements again (needs uv)
 	@command -v uv > /dev/null || { echo "make lock needs uv: install it with pip install uv."; exit 1; }

@@ -84,6 +84,7 @@ class RunPlan:
         given = {
             name: value,
             "PYTHONUNBUFFERED": "1",
+            "TYPER_STANDARD_TRACEBACK": "1",  # boxes drawn around a traceback make a log unreadable
             "DATA_DIR": str(self.data_dir),
             "MONGODB_URL": self.mongodb_url or url_of(mongod_port),
             "HOST": self.host,
