@@ -159,6 +159,10 @@ class Settings(BaseSettings):
                 "RAZORPAY_KEY_ID is a live key but RAZORPAY_BASE_URL is not Razorpay: live money never "
                 "meets the simulator; remove RAZORPAY_BASE_URL or use a test key."
             )
+        if self.default_mode is Mode.LIVE and urlsplit(self.processor_url).scheme != "https":
+            problems.append("RAZORPAY_BASE_URL is not encrypted: a live key never travels without TLS; use https.")
+        if not self.uses_simulator and self.razorpay_key_secret.get_secret_value() in {"", SIMULATOR_KEY_SECRET}:
+            problems.append("RAZORPAY_KEY_SECRET is missing: RAZORPAY_KEY_ID is your own, so its secret must be too.")
         if self.uses_simulator and host == urlsplit(PROCESSOR_URL).hostname:
             problems.append("RAZORPAY_KEY_ID is the simulator's but RAZORPAY_BASE_URL is Razorpay; set your own key.")
         if self.default_mode is Mode.LIVE and not self.mongodb_url and not self.allow_embedded_database:

@@ -111,6 +111,7 @@ class Guard:
             mode=key.mode,
             subject_id=key.id,
             subject_kind=SubjectKind.API_KEY,
+            user_id=key.created_by,
             permissions=frozenset(key.scopes),
         )
         return Admitted(principal, key.expires_at)
@@ -135,6 +136,7 @@ class Guard:
             mode=self.default_mode,
             subject_id=user.id,
             subject_kind=SubjectKind.USER,
+            user_id=user.id,
             permissions=frozenset(ROLE_PERMISSIONS[user.role]),
             role=user.role.value,
             session_id=session.id,

@@ -103,7 +103,7 @@ class ApiKeys:
             digest=self.tokens.digest_of_key(secret),
             hint=secret[-_HINT_LENGTH:],
             scopes=scopes,
-            created_by=principal.subject_id,
+            created_by=principal.user_id,
             created_at=self.clock.now(),
             expires_at=expires_at,
         )

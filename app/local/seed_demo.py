@@ -51,6 +51,7 @@ async def _account(wiring: Wiring, settings: Settings) -> dict[str, Any]:
         mode=Mode.TEST,
         subject_id=user.id,
         subject_kind=SubjectKind.USER,
+        user_id=user.id,
         permissions=frozenset(KEY_SCOPES),
         role=Role.OWNER.value,
     )

@@ -69,7 +69,7 @@ async def payments_create(
     new = NewPayment(
         money=body.to_money(),
         capture_method=body.capture_method,
-        user_id=principal.subject_id,
+        user_id=principal.user_id,
         description=body.description,
         reference=body.reference,
         metadata=body.metadata,
@@ -78,7 +78,7 @@ async def payments_create(
         principal.scope,
         new,
         key=state.idempotency_key,
-        fingerprint=fingerprint_of(request.method, request.scope["path"], state.raw_body),
+        fingerprint=fingerprint_of("POST", "/payments", state.raw_body),
         render=render,
     )
     headers = {REPLAYED_HEADER: "true"} if created.replayed else None

@@ -21,13 +21,15 @@ class SubjectKind(StrEnum):
 class Principal:
     """Somebody who is signed in, for one merchant in one mode.
 
-    `role` is a user's; a key acts by its scopes alone. `session_id` is a user's session.
+    `user_id` is the person behind it: for a key, whoever made it. `role` is a user's; a key acts by its scopes alone.
+    `session_id` is a user's session.
     """
 
     tenant: str
     mode: Mode
     subject_id: str
     subject_kind: SubjectKind
+    user_id: str
     permissions: frozenset[str]
     role: str | None = None
     session_id: str | None = None
