@@ -1,0 +1,235 @@
+"""The whole product in one process, on real sockets: API, worker, simulator, and a real mongod behind them."""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import uvicorn
+
+from app.config import Settings
+from app.kit.clock import Clock
+from app.kit.scope import Mode, Scope
+from app.main import create_app
+from app.wiring import Wiring, wire
+from app.worker import work_until
+from razorpay_simulator import RunningSimulator, SimulatorConfig, serve
+
+PASSWORD = "correct horse battery"
+EVENTS = ("payment.authorized", "payment.captured", "payment.failed", "order.paid")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: status, headers, raw bytes and JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    json: Any
+
+    @property
+    def data(self) -> Any:
+        return self.json["data"]
+
+    @property
+    def code(self) -> str:
+        return self.json["error"]["code"]
+
+
+@dataclass(slots=True)
+class Merchant:
+    """A merchant with an owner who is signed in, and an API key of theirs."""
+
+    id: str
+    email: str
+    token: str
+    refresh_token: str
+    key_id: str
+    secret: str
+    webhook_secret: str
+    account: Mapping[str, str]
+    world: "World"
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.id, Mode.TEST)
+
+    async def ask(self, method: str, path: str, body: Any = None, *, key: str | None = None, **options: Any) -> Answer:
+        """Ask with the API key."""
+        return await self.world.ask(method, path, body, bearer=self.secret, key=key, **options)
+
+    async def ask_as_owner(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
+        """Ask with the owner's access token."""
+        return await self.world.ask(method, path, body, bearer=self.token, **options)
+
+    async def create_payment(self, **fields: Any) -> dict[str, Any]:
+        """Create a payment of ₹500.00."""
+        body = {"amount": 50000, "currency": "INR", **fields}
+        answer = await self.ask("POST", "/api/v1/payments", body, key=secrets.token_hex(8))
+        assert answer.status == 201, answer.body
+        return answer.data
+
+    async def payment(self, payment_id: str) -> dict[str, Any]:
+        answer = await self.ask("GET", f"/api/v1/payments/{payment_id}")
+        assert answer.status == 200, answer.body
+        return answer.data
+
+    async def wait_for(self, payment_id: str, status: str, *, seconds: float = 15) -> dict[str, Any]:
+        """Look until the payment has the status."""
+        async with asyncio.timeout(seconds):
+            while True:
+                payment = await self.payment(payment_id)
+                if payment["status"] == status:
+                    return payment
+                await asyncio.sleep(0.05)
+
+    async def pay(self, payment: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+        """Pay as a customer would, at the simulator."""
+        answer = await self.world.simulate("POST", f"/_sim/orders/{payment['order_id']}/pay", how or {"method": "card"})
+        return answer.json
+
+
+@dataclass(slots=True)
+class World:
+    """The running product."""
+
+    url: str
+    simulator: RunningSimulator
+    wiring: Wiring
+    settings: Settings
+    session: aiohttp.ClientSession
+    _cleanup: list[Any] = field(default_factory=list)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        bearer: str | None = None,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
+    ) -> Answer:
+        """Send one request to the API."""
+        sent = dict(headers or {})
+        if bearer:
+            sent["Authorization"] = f"Bearer {bearer}"
+        if key:
+            sent["Idempotency-Key"] = key
+        content: dict[str, Any] = {"data": raw} if raw is not None else {"json": body} if body is not None else {}
+        async with self.session.request(method, self.url + path, headers=sent, **content) as answer:
+            return await _read(answer)
+
+    async def simulate(self, method: str, path: str, body: Any = None) -> Answer:
+        """Send one request to the simulator's control API."""
+        async with self.session.request(method, self.simulator.url + path, json=body) as answer:
+            return await _read(answer)
+
+    async def merchant(self, *, webhooks: bool = True) -> Merchant:
+        """Sign up a merchant with a processor account of their own; register the webhook there unless told not to."""
+        email = f"owner-{secrets.token_hex(8)}@example.com"
+        signup = {"email": email, "password": PASSWORD, "full_name": "An Owner", "merchant_name": "A Shop"}
+        assert (await self.ask("POST", "/api/v1/auth/signup", signup)).status == 201
+        tokens = (await self.ask("POST", "/api/v1/auth/signin", {"email": email, "password": PASSWORD})).data
+        token = tokens["access_token"]
+        account = (await self.simulate("POST", "/_sim/accounts", {})).json
+        keys = {"key_id": account["key_id"], "key_secret": account["key_secret"]}
+        connected = await self.ask("PUT", "/api/v1/merchant/processor", keys, bearer=token)
+        assert connected.status == 200, connected.body
+        rotated = await self.ask("POST", "/api/v1/merchant/webhook-secret/rotate", bearer=token)
+        made = (await self.ask("POST", "/api/v1/api-keys", {"name": "test"}, bearer=token)).data
+        merchant = Merchant(
+            id=tokens["user"]["merchant_id"],
+            email=email,
+            token=token,
+            refresh_token=tokens["refresh_token"],
+            key_id=made["id"],
+            secret=made["secret"],
+            webhook_secret=rotated.data["secret"],
+            account=account,
+            world=self,
+        )
+        if webhooks:
+            await self.register_webhook(merchant)
+        return merchant
+
+    async def register_webhook(self, merchant: Merchant) -> None:
+        """Tell the simulator where the merchant's events go."""
+        body = {
+            "url": f"{self.url}/api/v1/webhooks/razorpay/{merchant.id}",
+            "secret": merchant.webhook_secret,
+            "events": list(EVENTS),
+            "active": True,
+        }
+        auth = aiohttp.BasicAuth(merchant.account["key_id"], merchant.account["key_secret"])
+        async with self.session.post(f"{self.simulator.url}/v1/webhooks", json=body, auth=auth) as answer:
+            assert answer.status == 200, await answer.text()
+
+
+async def _read(answer: aiohttp.ClientResponse) -> Answer:
+    body = await answer.read()
+    is_json = answer.content_type == "application/json"
+    return Answer(answer.status, answer.headers, body, await answer.json() if is_json and body else None)
+
+
+@contextlib.asynccontextmanager
+async def running_world(
+    mongodb_url: str,
+    database_name: str,
+    *,
+    clock: Clock | None = None,
+    has_worker: bool = True,
+    **overrides: Any,
+) -> AsyncIterator[World]:
+    """Run the product on free ports until the block ends."""
+    async with serve(SimulatorConfig(port=0, quiet=True)) as simulator:
+        settings = Settings(
+            _env_file=None,
+            environment="test",
+            mongodb_url=mongodb_url,
+            database_name=database_name,
+            razorpay_base_url=simulator.url,
+            bcrypt_rounds=4,
+            log_level="ERROR",
+            **overrides,
+        )
+        wiring = wire(settings, clock=clock)
+        await wiring.start()
+        stopping = asyncio.Event()
+        tasks = [asyncio.create_task(work_until(stopping, wiring, idle_seconds=0.02))] if has_worker else []
+        async with _served(create_app(settings, wiring=wiring)) as url, aiohttp.ClientSession() as session:
+            yield World(url=url, simulator=simulator, wiring=wiring, settings=settings, session=session)
+            stopping.set()
+            await asyncio.gather(*tasks)
+        await wiring.database.client.drop_database(database_name)
+        await wiring.close()
+
+
+@contextlib.asynccontextmanager
+async def _served(app: Any) -> AsyncIterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=2)
+    server = _QuietServer(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        while not server.started:
+            if task.done():
+                task.result()
+            await asyncio.sleep(0.005)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+class _QuietServer(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self):
+        yield
