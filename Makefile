@@ -58,7 +58,7 @@ format: ## Format the code and apply the safe fixes
 
 bench: ## Measure throughput and latency, and draw the picture
 	@scripts/environment.sh dev
-	@exec $(PY) -m benchmarks $(ARGS)
+	@exec $(PY) -m benchmarks.run $(ARGS)
 
 docs: ## Write docs/reference: the OpenAPI document, the Postman collection, the error codes
 	@scripts/environment.sh runtime
