@@ -1,0 +1,47 @@
+"""Collections: every one is created at start-up, and its indexes begin with whose data they order."""
+
+from collections.abc import Iterable, Mapping
+
+from app.database import Collection, Index
+from app.wiring import COLLECTIONS
+from tests.house.rooms import collections
+
+# Why an index is not of one tenant. `collection.index`.
+WITHOUT_TENANT: Mapping[str, str] = {
+    "payments.due_check": "the worker's claim takes the payment that has been due longest, of any merchant",
+    "payments.key_expiry": "keys past their days are found for all merchants at once",
+    "inbox_events.due": "the worker's claim takes the event that has been due longest, of any merchant",
+    "idempotency_keys.expiry": "MongoDB removes old keys by age alone; the digest in _id holds the tenant",
+    "heartbeats.beat_expiry": "signs of life belong to processes, not to merchants",
+    "heartbeats.newest_of_kind": "signs of life belong to processes, not to merchants",
+}
+
+
+def tenantless(declared: Iterable[Collection]) -> set[str]:
+    """Return the indexes that do not begin with the tenant."""
+    return {
+        f"{collection.name}.{index.name}"
+        for collection in declared
+        for index in collection.indexes
+        if index.keys[0][0] != "tenant"
+    }
+
+
+def test_every_index_begins_with_the_tenant_or_says_why_not() -> None:
+    found = tenantless(collections().values())
+    assert found == set(WITHOUT_TENANT), (
+        "let the index begin with tenant (and mode), or write the reason into WITHOUT_TENANT of this file; "
+        f"unexplained: {sorted(found - set(WITHOUT_TENANT))}, explained but gone: {sorted(set(WITHOUT_TENANT) - found)}"
+    )
+
+
+def test_an_index_over_all_merchants_is_noticed() -> None:
+    planted = Collection("refunds", (Index("newest", [("created_at", -1)]), Index("own", [("tenant", 1)])))
+    assert tenantless([planted]) == {"refunds.newest"}
+
+
+def test_wiring_creates_every_declared_collection() -> None:
+    forgotten = set(collections()) - {collection.name for collection in COLLECTIONS}
+    assert not forgotten, f"add to COLLECTIONS in app/wiring.py what these rooms declare: {sorted(forgotten)}"
+    names = [collection.name for collection in COLLECTIONS]
+    assert len(names) == len(set(names)), "two rooms declare a collection of one name; a collection has one room"
