@@ -1,0 +1,18 @@
+"""The API, one file per resource; each has its `ROUTES`, and a new resource is added to the list below."""
+
+from razorpay_simulator.calls import RouteTable
+from razorpay_simulator.resources import (
+    cards,
+    customers,
+    downtimes,
+    orders,
+    payments,
+    refunds,
+    webhook_endpoints,
+)
+
+
+def route_table() -> RouteTable:
+    """Return the routes of all resources."""
+    rooms = (orders, payments, refunds, cards, customers, downtimes, webhook_endpoints)
+    return RouteTable(route for room in rooms for route in room.ROUTES)
