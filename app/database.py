@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
+import pymongo
 from pymongo import AsyncMongoClient, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
@@ -25,7 +26,7 @@ Session = AsyncClientSession
 T = TypeVar("T")
 
 _IN_TRANSACTION: ContextVar[bool] = ContextVar("in_transaction", default=False)
-_TRANSACTION_MILLISECONDS = 8000
+_TRANSACTION_SECONDS = 8.0
 _NAMESPACE_EXISTS = 48
 _OPTIONS: Mapping[str, Any] = {
     "w": "majority",
@@ -85,17 +86,29 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database of one cluster. Rooms get it from wiring and reach only their own collections."""
+    """One database of one cluster. Rooms get it from wiring and reach only their own collections.
+
+    `transaction_seconds` bounds a transaction with all its repetitions; the driver alone would go on for two minutes.
+    """
 
     client: AsyncMongoClient[Document]
     name: str
+    transaction_seconds: float = _TRANSACTION_SECONDS
 
     @classmethod
-    def connect(cls, url: str, *, name: str, listeners: Sequence[CommandListener] = ()) -> "Database":
+    def connect(
+        cls,
+        url: str,
+        *,
+        name: str,
+        listeners: Sequence[CommandListener] = (),
+        transaction_seconds: float = _TRANSACTION_SECONDS,
+    ) -> "Database":
         """Return a database that connects at its first use. Options in the URL win over the house's."""
         chosen = {option.lower() for option, _ in parse_qsl(urlsplit(url).query)}
         options = {option: value for option, value in _OPTIONS.items() if option.lower() not in chosen}
-        return cls(client=AsyncMongoClient(url, event_listeners=list(listeners), **options), name=name)
+        client: AsyncMongoClient[Document] = AsyncMongoClient(url, event_listeners=list(listeners), **options)
+        return cls(client=client, name=name, transaction_seconds=transaction_seconds)
 
     @property
     def db(self) -> AsyncDatabase[Document]:
@@ -124,13 +137,14 @@ class Database:
                 finally:
                     _IN_TRANSACTION.reset(token)
 
-            return await session.with_transaction(
-                guarded,
-                read_concern=ReadConcern("snapshot"),
-                write_concern=WriteConcern(w="majority", j=True, wtimeout=5000),
-                read_preference=ReadPreference.PRIMARY,
-                max_commit_time_ms=_TRANSACTION_MILLISECONDS,
-            )
+            # Every command inside, the commit too, carries to the server what is left of the time (G9).
+            with pymongo.timeout(self.transaction_seconds):
+                return await session.with_transaction(
+                    guarded,
+                    read_concern=ReadConcern("snapshot"),
+                    write_concern=WriteConcern(w="majority", j=True),
+                    read_preference=ReadPreference.PRIMARY,
+                )
 
     async def ensure(self, collections: Iterable[Collection]) -> None:
         """Create what is missing of the collections, their validators and indexes; change nothing else."""

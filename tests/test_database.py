@@ -1,0 +1,261 @@
+"""MongoDB: the client's promises, transactions that run twice, indexes that must be there (D10, G8, G9, G11)."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
+
+from app.database import (
+    Collection,
+    Database,
+    Index,
+    IndexMissing,
+    NetworkInsideTransaction,
+    Session,
+    refuse_inside_transaction,
+)
+from app.local.embedded import EmbeddedMongod
+
+THINGS = Collection(
+    "things",
+    (
+        Index("by_name", [("name", 1)], unique=True, partial={"name": {"$type": "string"}}),
+        Index("by_age", [("at", 1)], expire_after_seconds=3600),
+    ),
+    validator={"$jsonSchema": {"properties": {"size": {"bsonType": "int"}}}},
+)
+
+
+@pytest.fixture
+async def database(mongodb_url: str, database_name: str) -> AsyncIterator[Database]:
+    database = Database.connect(mongodb_url, name=f"{database_name}-{uuid.uuid4().hex[:6]}")
+    yield database
+    await database.client.drop_database(database.name)
+    await database.close()
+
+
+@pytest.fixture(scope="module")
+def breakable_url() -> Iterator[str]:
+    """Return the address of a mongod of our own: a fail point holds for a whole server, not for one test."""
+    with EmbeddedMongod.ephemeral() as mongod:
+        yield mongod.url
+
+
+@pytest.fixture
+async def breakable(breakable_url: str) -> AsyncIterator[Database]:
+    database = Database.connect(breakable_url, name=f"broken-{uuid.uuid4().hex[:6]}", transaction_seconds=1.5)
+    await database.ensure([THINGS])
+    yield database
+    await database.close()
+
+
+@asynccontextmanager
+async def failing(database: Database, mode: Any, **data: Any) -> AsyncIterator[None]:
+    """Let commands of the server fail while the block runs."""
+    admin = database.client.admin
+    await admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})
+    try:
+        yield
+    finally:
+        await admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+
+
+async def test_d10_the_options_are_in_force() -> None:
+    database = Database.connect("mongodb://127.0.0.1:1/?replicaSet=rs0", name="x")
+    options = database.client.options
+    assert options.write_concern == WriteConcern(w="majority", j=True, wtimeout=5000)
+    assert options.read_concern.level == "majority"
+    assert options.read_preference == ReadPreference.PRIMARY
+    assert options.retry_writes
+    assert options.retry_reads
+    assert options.server_selection_timeout == 4
+    pool = options.pool_options
+    assert (pool.connect_timeout, pool.socket_timeout, pool.wait_queue_timeout) == (1, 8, 2)
+    assert (pool.max_pool_size, pool.metadata["application"]["name"]) == (64, "payment-gateway-api")
+    assert database.client.codec_options.tz_aware
+    assert database.collection("a").write_concern == options.write_concern
+    assert database.collection("a").read_concern == options.read_concern
+    await database.close()
+
+
+async def test_d10_options_in_the_url_win() -> None:
+    url = "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=100&MAXPOOLSIZE=5&appName=mine"
+    database = Database.connect(url, name="x")
+    options = database.client.options
+    assert options.server_selection_timeout == 0.1
+    assert options.pool_options.max_pool_size == 5
+    assert options.pool_options.metadata["application"]["name"] == "mine"
+    assert options.write_concern.document["w"] == "majority"
+    await database.close()
+
+
+async def test_g5_a_cluster_without_a_primary_is_given_up_on_in_time() -> None:
+    database = Database.connect("mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=200", name="x")
+    began = time.monotonic()
+    with pytest.raises(AutoReconnect):
+        await database.ping()
+    assert time.monotonic() - began < 2
+    await database.close()
+
+
+async def test_a_living_database_answers(database: Database) -> None:
+    await database.ping()
+
+
+async def test_g11_ensure_may_run_again_and_verify_is_content_with_it(database: Database) -> None:
+    for _ in range(2):
+        await database.ensure([THINGS])
+        await database.verify([THINGS])
+    indexes = await database.collection("things").index_information()
+    assert indexes["by_name"]["unique"]
+    assert indexes["by_name"]["partialFilterExpression"] == {"name": {"$type": "string"}}
+    assert indexes["by_age"]["expireAfterSeconds"] == 3600
+    with pytest.raises(OperationFailure, match="Document failed validation"):
+        await database.collection("things").insert_one({"size": "large"})
+
+
+async def test_g11_ensure_survives_a_race_for_the_same_collections(database: Database) -> None:
+    twin = Database(client=database.client, name=database.name)
+    many = [Collection(f"things{number}", THINGS.indexes) for number in range(5)]
+    await asyncio.gather(*(one.ensure(many) for one in (database, twin, database, twin)))
+    await database.verify(many)
+
+
+async def test_ensure_hides_no_error_of_creating_a_collection(database: Database) -> None:
+    with pytest.raises(OperationFailure):
+        await database.ensure([Collection("system.no_such_thing")])
+
+
+@pytest.mark.parametrize("declared", [THINGS, Collection("never_made", THINGS.indexes)])
+async def test_g11_a_missing_unique_index_is_named(database: Database, declared: Collection) -> None:
+    await database.ensure([THINGS])
+    await database.collection("things").drop_index("by_name")
+    with pytest.raises(IndexMissing, match=f"by_name of collection {declared.name}"):
+        await database.verify([declared])
+
+
+async def test_g11_an_index_of_that_name_that_is_not_unique_is_missing_too(database: Database) -> None:
+    await database.ensure([THINGS])
+    things = database.collection("things")
+    await things.drop_index("by_name")
+    await things.create_index([("name", 1)], name="by_name")
+    with pytest.raises(IndexMissing):
+        await database.verify([THINGS])
+
+
+async def test_g11_only_unique_indexes_are_worth_refusing_to_serve(database: Database) -> None:
+    await database.ensure([THINGS])
+    await database.collection("things").drop_index("by_age")
+    await database.verify([THINGS])
+
+
+async def test_d4_a_transaction_writes_everything_or_nothing(database: Database) -> None:
+    await database.ensure([THINGS])
+    things = database.collection("things")
+
+    async def write(session: Session) -> str:
+        await things.insert_one({"name": "a"}, session=session)
+        return "written"
+
+    async def write_and_fail(session: Session) -> None:
+        await things.insert_one({"name": "b"}, session=session)
+        raise LookupError
+
+    assert await database.transaction(write) == "written"
+    with pytest.raises(LookupError):
+        await database.transaction(write_and_fail)
+    assert [thing["name"] async for thing in things.find()] == ["a"]
+
+
+async def test_d4_a_call_to_the_outside_is_refused_within_a_transaction_and_only_there(database: Database) -> None:
+    async def call(_: Session) -> None:
+        refuse_inside_transaction()
+
+    refuse_inside_transaction()
+    with pytest.raises(NetworkInsideTransaction):
+        await database.transaction(call)
+    refuse_inside_transaction()
+
+
+async def test_d4_a_task_begun_within_a_transaction_is_refused_too(database: Database) -> None:
+    async def call() -> None:
+        refuse_inside_transaction()
+
+    async def work(_: Session) -> None:
+        await asyncio.gather(call())
+
+    with pytest.raises(NetworkInsideTransaction):
+        await database.transaction(work)
+
+
+async def test_g9_a_transient_error_runs_the_work_again_with_one_effect(breakable: Database) -> None:
+    runs: list[int] = []
+
+    async def write(session: Session) -> int:
+        runs.append(len(runs))
+        await breakable.collection("things").insert_one({"name": f"run {len(runs)}"}, session=session)
+        return len(runs)
+
+    labels = ["TransientTransactionError"]
+    async with failing(breakable, {"times": 1}, failCommands=["insert"], errorCode=251, errorLabels=labels):
+        assert await breakable.transaction(write) == 2
+    assert [thing["name"] async for thing in breakable.collection("things").find()] == ["run 2"]
+
+
+async def test_g9_a_commit_of_unknown_outcome_is_repeated_without_running_the_work_again(breakable: Database) -> None:
+    runs: list[int] = []
+
+    async def write(session: Session) -> None:
+        runs.append(1)
+        await breakable.collection("things").insert_one({"name": "once"}, session=session)
+
+    async with failing(breakable, {"times": 1}, failCommands=["commitTransaction"], closeConnection=True):
+        await breakable.transaction(write)
+    assert len(runs) == 1
+    assert await breakable.collection("things").count_documents({}) == 1
+
+
+async def test_g9_a_commit_that_never_succeeds_is_given_up_on_at_the_deadline(breakable: Database) -> None:
+    async def write(session: Session) -> None:
+        await breakable.collection("things").insert_one({"name": "never"}, session=session)
+
+    began = time.monotonic()
+    labels = ["UnknownTransactionCommitResult"]
+    async with failing(breakable, "alwaysOn", failCommands=["commitTransaction"], errorCode=91, errorLabels=labels):
+        with pytest.raises(PyMongoError):
+            await breakable.transaction(write)
+    assert 1 < time.monotonic() - began < 4
+
+
+async def test_g9_work_that_outlasts_the_deadline_leaves_nothing_locked(breakable: Database) -> None:
+    things = breakable.collection("things")
+    await things.insert_one({"_id": "one", "name": "before"})
+
+    async def dawdle(session: Session) -> None:
+        await things.update_one({"_id": "one"}, {"$set": {"name": "during"}}, session=session)
+        await asyncio.sleep(1.7)
+        await things.update_one({"_id": "one"}, {"$set": {"name": "later"}}, session=session)
+
+    with pytest.raises(PyMongoError):
+        await breakable.transaction(dawdle)
+    began = time.monotonic()
+    await things.update_one({"_id": "one", "name": "before"}, {"$set": {"name": "after"}})
+    assert time.monotonic() - began < 1
+    assert await things.find_one({"_id": "one"}) == {"_id": "one", "name": "after"}
+
+
+async def test_g8_a_write_whose_answer_was_lost_is_not_a_duplicate_of_itself(breakable: Database) -> None:
+    things = breakable.collection("things")
+    write_lost = {"failCommands": ["insert"], "errorCode": 91, "errorLabels": ["RetryableWriteError"]}
+    async with failing(breakable, {"times": 1}, **write_lost, writeConcernError={"code": 91, "errmsg": "gone"}):
+        await things.insert_one({"_id": "mine", "name": "mine"})
+    assert await things.count_documents({}) == 1
+    with pytest.raises(DuplicateKeyError):
+        await things.insert_one({"name": "mine"})
