@@ -167,8 +167,9 @@ class World:
             "events": list(EVENTS),
             "active": True,
         }
-        auth = aiohttp.BasicAuth(merchant.account["key_id"], merchant.account["key_secret"])
-        async with self.session.post(f"{self.simulator.url}/v1/webhooks", json=body, auth=auth) as answer:
+        basic = aiohttp.encode_basic_auth(merchant.account["key_id"], merchant.account["key_secret"])
+        headers = {"Authorization": basic}
+        async with self.session.post(f"{self.simulator.url}/v1/webhooks", json=body, headers=headers) as answer:
             assert answer.status == 200, await answer.text()
 
 

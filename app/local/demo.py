@@ -5,7 +5,6 @@ would do it. The exit status is 0 only when every payment ends in the state it m
 """
 
 import asyncio
-import base64
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -116,10 +115,8 @@ class Demo:
         """Do what a merchant does in the processor's dashboard: register our endpoint with its secret."""
         merchant = (await self._api.ask("GET", "/merchant"))["data"]
         rotated = (await self._api.ask("POST", "/merchant/webhook-secret/rotate", {"mode": "test"}))["data"]
-        pair = f"{account['key_id']}:{account['key_secret']}".encode()
-        processor = _Door(
-            self.simulator_url, self._session, {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
-        )
+        basic = aiohttp.encode_basic_auth(account["key_id"], account["key_secret"])
+        processor = _Door(self.simulator_url, self._session, {"Authorization": basic})
         await processor.ask(
             "POST",
             "/v1/webhooks",
@@ -133,15 +130,20 @@ class Demo:
         self._step("webhook registered", f"/api/v1/webhooks/razorpay/{merchant['id']}")
 
     async def _story_paid(self) -> None:
-        self.say("A customer pays ₹500.00")
-        payment = await self._create("Two tickets")
+        self.say("A customer pays ₹500.00, and the merchant captures it")
+        payment = await self._create("Two tickets", capture_method="manual")
         paid = await self._pay(payment, {"method": "card", "outcome": "success"})
         self._step("customer paid by card", paid["razorpay_payment_id"])
         callback = {name: paid[name] for name in _CALLBACK}
         await self._api.ask("POST", f"/payments/{payment['id']}/verify", callback)
-        self._step("callback verified", "signature over our own order id")
+        self._step("callback verified", "the signature is over our own order id")
+        authorized = await self._wait_for(payment["id"], "authorized")
+        self._step("authorised", "the bank holds the money")
+        await self._wait_for_webhook("payment.authorized")
+        captured = await self._api.ask("POST", f"/payments/{payment['id']}/capture", key=secrets.token_urlsafe(16))
+        self._step("captured", f"₹{captured['data']['amount_captured'] / 100:.2f} of {authorized['payment_id']}")
+        await self._wait_for_webhook("payment.captured")
         final = await self._wait_for(payment["id"], "completed")
-        await self._wait_for_webhook(payment["id"])
         self._show_history(final)
         _expect(final["amount_captured"] == _AMOUNT, "the whole amount must be captured")
 
@@ -164,8 +166,13 @@ class Demo:
         self._show_history(final)
         _expect(final["amount_captured"] == _AMOUNT, "the late money must be captured")
 
-    async def _create(self, description: str) -> dict[str, Any]:
-        body = {"amount": _AMOUNT, "currency": "INR", "description": description}
+    async def _create(self, description: str, *, capture_method: str = "automatic") -> dict[str, Any]:
+        body = {
+            "amount": _AMOUNT,
+            "currency": "INR",
+            "description": description,
+            "capture_method": capture_method,
+        }
         key = secrets.token_urlsafe(16)
         answer = await self._api.ask("POST", "/payments", body, key=key)
         again = await self._api.ask("POST", "/payments", body, key=key)
@@ -196,16 +203,16 @@ class Demo:
                 raise DemoFailed(message)
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _wait_for_webhook(self, payment_id: str) -> None:
-        """Wait until the processor's own word has arrived and been applied."""
+    async def _wait_for_webhook(self, event_type: str) -> None:
+        """Wait until the processor's own word has arrived and been applied. Raises DemoFailed."""
         deadline = self.clock.monotonic() + _PATIENCE_SECONDS
         while self.clock.monotonic() < deadline:
-            events = (await self._api.ask("GET", "/events?state=applied"))["data"]["items"]
-            if any(event["type"] == "payment.captured" for event in events):
-                self._step("webhook received", "signed, stored once, applied by the worker")
+            found = (await self._api.ask("GET", f"/events?state=applied&type={event_type}"))["data"]["items"]
+            if found:
+                self._step("webhook received", f"{event_type}: signed, stored once, applied by the worker")
                 return
             await asyncio.sleep(_LOOK_SECONDS)
-        message = f"no webhook for {payment_id} was applied within {_PATIENCE_SECONDS:.0f} s"
+        message = f"no webhook {event_type} was applied within {_PATIENCE_SECONDS:.0f} s"
         raise DemoFailed(message)
 
     def _show_history(self, payment: Mapping[str, Any]) -> None:

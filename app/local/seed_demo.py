@@ -76,10 +76,10 @@ async def _register_webhook(settings: Settings, *, merchant: str, secret: str) -
     """Tell the simulator where events go: it forgets everything when it stops, so each start says it again."""
     url = f"http://127.0.0.1:{settings.port}/api/v1/webhooks/razorpay/{merchant}"
     body = {"url": url, "secret": secret, "events": list(_EVENTS), "active": True}
-    auth = aiohttp.BasicAuth(settings.razorpay_key_id, SIMULATOR_KEY_SECRET)
+    headers = {"Authorization": aiohttp.encode_basic_auth(settings.razorpay_key_id, SIMULATOR_KEY_SECRET)}
     try:
         async with (
-            aiohttp.ClientSession(auth=auth, timeout=aiohttp.ClientTimeout(total=5)) as session,
+            aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=5)) as session,
             session.post(f"{settings.processor_url}/v1/webhooks", json=body) as answer,
         ):
             answer.raise_for_status()
