@@ -7,7 +7,7 @@ of sign-ins can slow down sign-ins only (S8).
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -54,7 +54,7 @@ class Passwords:
     is_bcrypt: bool
     pool: ThreadPoolExecutor
     queue_limit: int
-    dummy: str
+    dummy: Future[str]
     hashed_count: int = 0
     _waiting: int = 0
 
@@ -64,13 +64,10 @@ class Passwords:
         bcrypt, argon2 = BcryptHasher(rounds=bcrypt_rounds), Argon2Hasher()
         schemes: tuple[HasherProtocol, ...] = (argon2, bcrypt) if use_argon2 else (bcrypt, argon2)
         hasher = PasswordHash(schemes)
-        return cls(
-            hasher=hasher,
-            is_bcrypt=not use_argon2,
-            pool=ThreadPoolExecutor(max_workers=workers, thread_name_prefix="passwords"),
-            queue_limit=queue_limit,
-            dummy=hasher.hash("nobody has this password"),
-        )
+        pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="passwords")
+        # The first work of the pool: it is done before anything that waits for it can run.
+        dummy = pool.submit(hasher.hash, "nobody has this password")
+        return cls(hasher=hasher, is_bcrypt=not use_argon2, pool=pool, queue_limit=queue_limit, dummy=dummy)
 
     async def hash(self, password: str) -> str:
         """Return the hash of a password. Raises TooManySignIns."""
@@ -84,7 +81,7 @@ class Passwords:
         Raises:
             TooManySignIns: the queue is full.
         """
-        fits, better = await self._run(self._verify, password, hashed or self.dummy)
+        fits, better = await self._run(self._verify, password, hashed or "")
         return (fits, better) if hashed is not None else (False, None)
 
     def close(self) -> None:
@@ -92,15 +89,16 @@ class Passwords:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def _verify(self, password: str, hashed: str) -> tuple[bool, str | None]:
+        hashed = hashed or self.dummy.result()
         if len(password) > MOST_LENGTH or "\x00" in password:
             # Never acceptable, but worth the same time as a wrong one.
-            self.hasher.verify("x", self.dummy)
+            self.hasher.verify("x", self.dummy.result())
             return False, None
         try:
             return self.hasher.verify_and_update(password, hashed)
         except (UnknownHashError, ValueError):
             # bcrypt raises beyond 72 bytes; such a password was never accepted.
-            self.hasher.verify("x", self.dummy)
+            self.hasher.verify("x", self.dummy.result())
             return False, None
 
     async def _run(self, work: Callable[..., T], *arguments: str) -> T:

@@ -55,6 +55,7 @@ class Supervisor:
     _doors: list[Service] = field(init=False, default_factory=list)
     _stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _forced: bool = field(init=False, default=False)
+    _environment: dict[str, str] = field(init=False, default_factory=dict)
     _restarts: dict[str, deque[float]] = field(init=False, default_factory=lambda: defaultdict(deque))
 
     async def run(self) -> int:
@@ -82,10 +83,10 @@ class Supervisor:
         started = time.monotonic()
         mongod = await asyncio.to_thread(self._clear_the_way)
         environment = self.plan.environment(os.environ, mongod_port=mongod.port if mongod else 0)
+        self._environment = environment
         self._make_services(mongod, environment)
         followers = [(service.name, Follower(service.log)) for service in self._doors]
-        await self._start_all()
-        account = await self._seed(environment)
+        account = await self._start_all(environment)
         for line in table(
             self.plan,
             database_url=environment["MONGODB_URL"],
@@ -149,20 +150,25 @@ class Supervisor:
             self._simulator.append(self._simulator_service(environment))
         self._doors += [self._api_service(environment), self._worker_service(environment)]
 
-    async def _start_all(self) -> None:
-        """Start everything, the doors once the database is ready; raises the first problem, the run stops the rest."""
+    async def _start_all(self, environment: dict[str, str]) -> dict[str, object] | None:
+        """Start everything and return the demo account; raises the first problem, the run stops the rest.
+
+        The account needs only the database and the simulator, so it is made while the doors start.
+        """
         names = [service.name for service in self._services]
         self.say(f"Starting the {', the '.join(names[:-1])} and the {names[-1]} ...")
         try:
             async with asyncio.TaskGroup() as group:
-                for service in self._simulator:
-                    group.create_task(self._start(service))
+                simulators = [group.create_task(self._start(service)) for service in self._simulator]
                 for service in self._database:
                     await self._start(service)
                 for service in self._doors:
                     group.create_task(self._start(service))
+                await asyncio.gather(*simulators)
+                seeding = group.create_task(self._seed(environment))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
+        return seeding.result()
 
     async def _start(self, service: Service) -> None:
         started = time.monotonic()
@@ -208,6 +214,9 @@ class Supervisor:
         if service.name == "worker":
             self.plan.worker_ready_file.unlink(missing_ok=True)
         await self._start(service)
+        if service in self._simulator:
+            # It forgot where the demo account's events go.
+            await self._seed(self._environment)
 
     async def _stop(self) -> None:
         """Stop the API and the worker, then the simulator, then the database."""

@@ -146,6 +146,11 @@ class Attempt:
     tax: int | None = None
     failure: Failure | None = None
 
+    @property
+    def has_lapsed(self) -> bool:
+        """Tell whether the authorisation went back to the customer without ever having been captured (C1)."""
+        return self.status is AttemptStatus.REFUNDED and not self.captured
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
