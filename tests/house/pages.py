@@ -25,10 +25,11 @@ ERRORS = "docs/reference/errors.md"
 STATES = "docs/reference/states.md"
 ROWS = "docs/reference/failure-rows.md"
 ROOMS = "ARCHITECTURE.md"
+UNPROVED = "no test yet"
 COMMAND = "write it anew: python -m tests.house.pages"
 
 _ROW_ID = re.compile(r"[a-z][0-9]{1,2}")
-_ROW = re.compile(r"^\| ([A-Z][0-9]{1,2}) \| (.*?) \| (.*?) \| (.*?) ?\|$", re.MULTILINE)
+_ROW = re.compile(r"^\|\s*([A-Z][0-9]{1,2})\s*\|([^|\n]*)\|([^|\n]*)\|([^|\n]*)\|$", re.MULTILINE)
 _ROOMS_BLOCK = re.compile(r"(<!-- rooms: drawn -->\n).*?(<!-- end of rooms -->)", re.DOTALL)
 _TABLES: tuple[tuple[str, str, Transitions[Any]], ...] = (
     ("Payment", "app/payments/models.py", PAYMENT_MOVES),
@@ -104,7 +105,7 @@ def with_rooms(text: str) -> str:
     return _ROOMS_BLOCK.sub(lambda found: f"{found[1]}{rooms_block()}{found[2]}", text)
 
 
-def tests_by_row() -> Mapping[str, tuple[str, ...]]:
+def row_tests() -> Mapping[str, tuple[str, ...]]:
     """Return for each failure row the tests whose names begin with its id."""
     found: dict[str, set[str]] = {}
     for source in sources("tests"):
@@ -130,14 +131,21 @@ def rows_named(function: str) -> Iterator[str]:
 def read_rows(text: str) -> list[Row]:
     """Return the rows of the page as they stand there."""
     return [
-        Row(row, statement, tuple(re.findall(r"`([^`]+)`", tests)), still_open.strip())
+        Row(row, statement.strip(), tuple(re.findall(r"`([^`]+)`", tests)), still_open.strip())
         for row, statement, tests, still_open in _ROW.findall(text)
     ]
 
 
 def with_tests(text: str, tests: Mapping[str, tuple[str, ...]]) -> str:
-    """Return the page with the tests that carry each row's id now; what is open stays as it was written."""
-    return _ROW.sub(lambda found: str(Row(found[1], found[2], tests.get(found[1], ()), found[4].strip())), text)
+    """Return the page with the tests that carry each row's id now; what people wrote stays."""
+
+    def redrawn(found: re.Match[str]) -> str:
+        row, statement, _, still_open = (cell.strip() for cell in found.groups())
+        shown_by = tests.get(row, ())
+        still_open = "" if shown_by and still_open == UNPROVED else still_open
+        return str(Row(row, statement, shown_by, still_open or ("" if shown_by else UNPROVED)))
+
+    return _ROW.sub(redrawn, text)
 
 
 def defined_tests(path: str) -> set[str]:
@@ -149,7 +157,7 @@ def defined_tests(path: str) -> set[str]:
 def write() -> None:
     """Write every drawn part anew."""
     (ROOT / STATES).write_text(states_page(), encoding="utf-8")
-    for name, redraw in ((ROOMS, with_rooms), (ROWS, lambda text: with_tests(text, tests_by_row()))):
+    for name, redraw in ((ROOMS, with_rooms), (ROWS, lambda text: with_tests(text, row_tests()))):
         file = ROOT / name
         file.write_text(redraw(file.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -25,6 +25,7 @@ _STATEFUL_CALLS = re.compile(
     r"(^|\.)(Settings|AsyncMongoClient|ClientSession|FastAPI|CollectorRegistry|SystemClock|RandomIds|Random|Lock|Event"
     r"|Queue|Semaphore|ThreadPoolExecutor)$|(^|\.)Database\.connect$"
 )
+_UPLOADS = {"File", "FileResponse", "Form", "StaticFiles", "UploadFile", "multipart"}
 _CHANGES = {"append", "add", "update", "setdefault", "pop", "popitem", "clear", "extend", "insert", "remove", "discard"}
 _READ_ONLY = re.compile(r"^(Final|Mapping|Sequence|Collection|Set|frozenset|tuple)\b")
 
@@ -41,6 +42,7 @@ class Rule:
     remedied: str
     sample_path: str = "app/payments/service.py"
     exempt: Mapping[str, str] = field(default_factory=dict)
+    rows: str = ""
 
     def findings(self, source: Source) -> list[Finding]:
         """Return the places of a module that break this rule, exemptions left out."""
@@ -195,6 +197,13 @@ def tenantless_query(source: Source) -> Iterator[tuple[int, str]]:
             first = method.args.args[1].arg if len(method.args.args) > 1 else ""
             if first not in {"scope", "tenant"} and not _STORE_FREE.match(method.name):
                 yield method.lineno, f"{node.name}.{method.name}"
+
+
+def uploaded(source: Source) -> Iterator[tuple[int, str]]:
+    """Find forms, uploads and files by a caller's word."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("fastapi", "starlette")):
+            yield from ((node.lineno, alias.name) for alias in node.names if alias.name in _UPLOADS)
 
 
 def singleton(source: Source) -> Iterator[tuple[int, str]]:

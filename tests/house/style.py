@@ -26,6 +26,7 @@ from tests.house.rules import (
     system_clock,
     tenantless_query,
     unverified_tls,
+    uploaded,
 )
 
 RULES = (
@@ -71,6 +72,7 @@ RULES = (
     ),
     Rule(
         name="t3-float",
+        rows="T3",
         find=float_money,
         where=money_rooms,
         remedy="money is an integer in minor units (T3): use //, %, Money.split; write durations as timedelta",
@@ -87,6 +89,7 @@ RULES = (
     ),
     Rule(
         name="p10-lost-task",
+        rows="P10",
         find=lost_task,
         where=on_the_money_path,
         remedy="await it, or run it in an asyncio.TaskGroup: a task that nobody awaits is lost with its process (P10)",
@@ -95,6 +98,7 @@ RULES = (
     ),
     Rule(
         name="tls",
+        rows="R6",
         find=unverified_tls,
         where=in_code,
         remedy="never switch certificate checks off (R6); trust a private authority by an SSLContext that loads it",
@@ -103,6 +107,7 @@ RULES = (
     ),
     Rule(
         name="s16-compare",
+        rows="S16",
         find=compared_secret,
         where=in_code,
         remedy="compare secrets as bytes with hmac.compare_digest (S16)",
@@ -139,6 +144,15 @@ RULES = (
             "app/idempotency/store.py::IdempotencyStore.finish": "the lease names its tenant; the filter uses it",
             "app/idempotency/store.py::IdempotencyStore.release": "the lease names its tenant; the filter uses it",
         },
+    ),
+    Rule(
+        name="n13-forms",
+        rows="N13",
+        find=uploaded,
+        where=in_app,
+        remedy="read JSON through the gate and serve named files from memory (N13); a page's form needs its reason here",
+        sample="from fastapi import UploadFile\n",
+        remedied="from fastapi import Request\n",
     ),
     Rule(
         name="singleton",

@@ -12,6 +12,10 @@ WITHOUT_TENANT: Mapping[str, str] = {
     "payments.key_expiry": "keys past their days are found for all merchants at once",
     "inbox_events.due": "the worker's claim takes the event that has been due longest, of any merchant",
     "idempotency_keys.expiry": "MongoDB removes old keys by age alone; the digest in _id holds the tenant",
+    "api_keys.digest": "a caller who sends a key names no tenant: the key's own document tells it",
+    "sessions.session_expiry": "MongoDB removes sessions past their end by age alone",
+    "sign_in_attempts.attempt_expiry": "sign-in is counted before anybody is known",
+    "users.email": "an e-mail belongs to one user of the whole service: sign-in has no tenant yet",
     "heartbeats.beat_expiry": "signs of life belong to processes, not to merchants",
     "heartbeats.newest_of_kind": "signs of life belong to processes, not to merchants",
 }
