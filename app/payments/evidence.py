@@ -128,6 +128,9 @@ def _place(
             return replace(attempt, part=Part.PRIMARY), None
         case ReviewReason.AMOUNT_MISMATCH:
             return replace(attempt, part=Part.MISMATCHED), reason
+        case ReviewReason.SECOND_PAYMENT if attempt.has_lapsed:
+            # It went back by itself; there is nothing to review.
+            return replace(attempt, part=Part.SURPLUS), None
         case _:
             return replace(attempt, part=Part.SURPLUS), reason
 
@@ -146,11 +149,14 @@ def _objection(payment: Payment, attempt: Attempt, *, order_id: str | None, acce
 
 
 def _may_be_primary(primary: Attempt | None, attempt: Attempt) -> bool:
-    """Tell whether the attempt may be the payment's own; captured money displaces what is only authorised."""
+    """Tell whether the attempt may be the payment's own.
+
+    Captured money displaces what is only authorised, and anything displaces what lapsed; what lapsed displaces
+    nothing, so that two lapsed attempts don't take turns at every check.
+    """
     if primary is None or primary.id == attempt.id:
         return True
-    has_lapsed = primary.status is AttemptStatus.REFUNDED
-    return not primary.captured and (attempt.captured or has_lapsed)
+    return not primary.captured and not attempt.has_lapsed and (attempt.captured or primary.has_lapsed)
 
 
 def _doubts(payment: Payment, snapshot: GatewayPayment) -> set[ReviewReason]:
