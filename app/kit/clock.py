@@ -52,5 +52,4 @@ class MovableClock:
 
 def to_rfc3339(moment: datetime) -> str:
     """Return an aware datetime as RFC 3339 in UTC with milliseconds and a `Z`."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

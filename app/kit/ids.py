@@ -13,6 +13,7 @@ from typing import Protocol
 from app.kit.clock import Clock, SystemClock
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _BODY = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
@@ -70,8 +71,5 @@ def is_id(text: str, prefix: Prefix) -> bool:
 
 
 def _encode(number: int) -> str:
-    letters = []
-    for _ in range(26):
-        number, digit = divmod(number, 32)
-        letters.append(_ALPHABET[digit])
-    return "".join(reversed(letters))
+    # Two letters at a time: an id is made for every request, and this halves its cost.
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
