@@ -8,6 +8,7 @@ import typer
 from razorpay_simulator.config import SimulatorConfig
 from razorpay_simulator.server import run
 
+_DEFAULTS = SimulatorConfig()
 cli = typer.Typer(add_completion=False)
 
 
@@ -16,8 +17,8 @@ def simulate(  # noqa: PLR0913  the documented key; every parameter is an option
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 means any free one.")] = 8090,
-    key_id: Annotated[str, typer.Option(help="Key id of the default account.")] = "rzp_test_simulator",
-    key_secret: Annotated[str, typer.Option(help="Key secret of the default account.")] = "simulator_secret",
+    key_id: Annotated[str, typer.Option(help="Key id of the default account.")] = _DEFAULTS.key_id,
+    key_secret: Annotated[str, typer.Option(help="Key secret of the default account.")] = _DEFAULTS.key_secret,
     seed: Annotated[int, typer.Option(help="Decides everything random.")] = 1,
     epoch: Annotated[int | None, typer.Option(help="Unix time to start at; makes ids reproducible.")] = None,
     latency_ms: Annotated[int, typer.Option(help="How long every API answer takes at least.")] = 0,

@@ -1,6 +1,5 @@
 """Answers as bytes, and the end of a connection without one."""
 
-import asyncio
 import contextlib
 import socket
 import struct
@@ -61,7 +60,7 @@ async def abort(scope: Scope, receive: Receive) -> None:
         ConnectionResetError: there is no socket, as with an in-process client, whose caller then gets this.
     """
     transport = scope.get("state", {}).get(TRANSPORT)
-    if not isinstance(transport, asyncio.Transport):
+    if transport is None:
         raise ConnectionResetError
     peer = transport.get_extra_info("socket")
     with contextlib.suppress(OSError):

@@ -9,7 +9,9 @@ from starlette.routing import Mount
 from razorpay_simulator import control
 from razorpay_simulator.api import Api
 from razorpay_simulator.config import SimulatorConfig
+from razorpay_simulator.pages import checkout_routes
 from razorpay_simulator.resources import route_table
+from razorpay_simulator.seeds import plant
 from razorpay_simulator.world import World
 
 
@@ -24,6 +26,8 @@ def build_app(world: World) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        if world.config.seed_data:
+            plant(world, world.default_account, world.config.seed)
         try:
             yield
         finally:
@@ -31,6 +35,7 @@ def build_app(world: World) -> Starlette:
 
     return Starlette(
         routes=[
+            *checkout_routes(world),
             Mount("/_sim", control.control_app(world, routes)),
             Mount("/", Api(world, routes)),
         ],

@@ -109,5 +109,6 @@ def _settings(world: World, config: SimulatorConfig) -> uvicorn.Config:
         log_level="warning" if config.quiet else "info",
         access_log=not config.quiet,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )

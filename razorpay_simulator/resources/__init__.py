@@ -5,14 +5,16 @@ from razorpay_simulator.resources import (
     cards,
     customers,
     downtimes,
+    methods,
     orders,
     payments,
     refunds,
+    server_to_server,
     webhook_endpoints,
 )
 
 
 def route_table() -> RouteTable:
     """Return the routes of all resources."""
-    rooms = (orders, payments, refunds, cards, customers, downtimes, webhook_endpoints)
+    rooms = (orders, payments, refunds, cards, customers, downtimes, methods, server_to_server, webhook_endpoints)
     return RouteTable(route for room in rooms for route in room.ROUTES)
