@@ -69,7 +69,7 @@ def api(*, reload: Annotated[bool, typer.Option("--reload", help="Restart when t
     import uvicorn
 
     settings = load_settings()
-    configure_logs(level=settings.log_level)
+    configure_logs(level=settings.effective_log_level)
     uvicorn.run(
         "app.main:create_app",
         factory=True,
@@ -162,7 +162,7 @@ def openapi(
 
     settings = load_settings()
     document = create_app(settings).openapi()
-    shown = postman_collection(document, base_url=settings.public_url) if postman else document
+    shown = postman_collection(document, base_url=settings.public_address) if postman else document
     typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
 
 

@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     debug: bool = False
     host: str = "0.0.0.0"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
-    public_url: str = "http://127.0.0.1:8000"
+    public_url: str = ""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("*",)
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     docs_enabled: bool = True
@@ -131,6 +131,16 @@ class Settings(BaseSettings):
     def is_production(self) -> bool:
         """Tell whether careless defaults are refused."""
         return self.environment is Environment.PRODUCTION
+
+    @property
+    def public_address(self) -> str:
+        """Return the address that clients use: as set, else this machine's own."""
+        return self.public_url.rstrip("/") or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def effective_log_level(self) -> str:
+        """Return the level to log at: everything while debugging."""
+        return "DEBUG" if self.debug else self.log_level
 
     @property
     def default_mode(self) -> Mode:

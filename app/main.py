@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None, *, wiring: Wiring | None = None
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if owns_wiring:
-            configure_logs(level=settings.log_level)
+            configure_logs(level=settings.effective_log_level)
             start_error_tracking(settings)
             await built.start()
         built.health.indexes_verified = True
@@ -73,7 +73,7 @@ def create_app(settings: Settings | None = None, *, wiring: Wiring | None = None
     include_routers(app)
     app.include_router(docs_router(is_interactive=settings.docs_enabled))
     check_routes(app)
-    install_openapi(app, is_public=is_public, servers=[settings.public_url])
+    install_openapi(app, is_public=is_public, servers=[settings.public_address])
     _install_layers(app, settings, built)
     return app
 

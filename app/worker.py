@@ -35,7 +35,7 @@ async def run_worker(settings: Settings, *, ready_file: Path | None = None) -> N
         settings: of the deployment.
         ready_file: gets the line `ready` once the worker works, for whoever waits for it.
     """
-    configure_logs(level=settings.log_level)
+    configure_logs(level=settings.effective_log_level)
     start_error_tracking(settings)
     wiring = wire(settings)
     stopping = asyncio.Event()

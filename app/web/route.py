@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from app.idempotency.models import Answer
 from app.idempotency.service import Idempotency, IdempotencyKeyRequired, check_key, fingerprint_of
+from app.kit.errors import Problem
 from app.web.errors import status_of
 from app.web.gate import check_content, read_json
 
@@ -166,9 +167,9 @@ async def _run_once(inner: _Handler, request: Request, key: str) -> Response:
     try:
         response = await inner(request)
     except Exception as error:
-        # A refusal changed nothing and binds nothing. Of anything else nobody knows what happened: the key stays
-        # open until its lease has run out, and a retry may then take over.
-        if status_of(error) < 500:
+        # A refusal changed nothing and binds nothing, and a problem that we raised ourselves is over: a retry may
+        # run at once. Of anything else nobody knows what still happens: the key stays taken until its lease ends.
+        if isinstance(error, Problem) or status_of(error) < 500:
             await keeper.release(begun)
         raise
     if 200 <= response.status_code < 300:

@@ -19,16 +19,18 @@ def test_metrics_never_touch_the_global_registry() -> None:
 def test_every_metric_is_shown() -> None:
     registry = CollectorRegistry()
     metrics = Metrics.create(registry)
-    metrics.payments.labels("pending").set(3)
+    metrics.payment_moves.labels("completed", "webhook").inc()
     metrics.processor_seconds.labels("create_order", "ok").observe(0.1)
     metrics.breaker_open.labels("api.razorpay.com").set(1)
-    metrics.inbox_depth.labels("waiting").set(2)
+    metrics.inbox_ends.labels("payment.captured", "applied").inc()
+    metrics.inbox_depth.set(2)
     text = generate_latest(registry).decode()
     for line in (
-        'payments{status="pending"} 3.0',
+        'payment_moves_total{source="webhook",status="completed"} 1.0',
+        'inbox_events_total{end="applied",type="payment.captured"} 1.0',
         'processor_call_duration_seconds_count{operation="create_order",outcome="ok"} 1.0',
         'processor_breaker_open{host="api.razorpay.com"} 1.0',
-        'inbox_events{state="waiting"} 2.0',
+        "inbox_waiting 2.0",
         "inbox_oldest_waiting_seconds 0.0",
         "worker_heartbeat_age_seconds 0.0",
         "http_requests_in_flight 0.0",
