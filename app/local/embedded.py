@@ -195,12 +195,14 @@ def become_primary(
         if not is_alive() or time.monotonic() > deadline:
             raise TimeoutError
         time.sleep(_POLL_SECONDS)
+    is_primary = False
     client: MongoClient[dict[str, Any]]
     with MongoClient("127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=2000) as client:
         while is_alive() and time.monotonic() < deadline:
             with contextlib.suppress(PyMongoError):
-                if _takes_writes(client, port, pid=pid):
-                    return
+                is_primary = _takes_writes(client, port, pid=pid)
+            if is_primary:
+                return
             time.sleep(_POLL_SECONDS)
     raise TimeoutError
 
