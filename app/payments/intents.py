@@ -12,7 +12,7 @@ from app.database import Database, Document
 from app.kit.bounds import IDEMPOTENCY_DAYS
 from app.kit.scope import Scope
 from app.payments.documents import payment_from_document, payment_to_document
-from app.payments.models import ORDER_TRANSITIONS, HistoryEntry, OrderState, Payment, PaymentStatus
+from app.payments.models import ORDER_TRANSITIONS, TRANSITIONS, HistoryEntry, OrderState, Payment, PaymentStatus
 from app.payments.store import PAYMENTS, in_scope, one_payment, pushed
 
 KEY_LEASE_SECONDS = 30
@@ -108,7 +108,7 @@ class IntentStore:
     async def forget_key(self, scope: Scope, payment_id: str, *, before: datetime) -> None:
         """Unbind a key that is past its days; the natural key still refuses a twin (A10)."""
         await self._payments.update_one(
-            {**one_payment(scope, payment_id), "idempotency.expires_at": {"$lt": before}},
+            {**one_payment(scope, payment_id), "idempotency.expires_at": {"$lte": before}},
             {"$unset": {"idempotency": ""}},
         )
 
@@ -146,45 +146,53 @@ class IntentStore:
         return result.matched_count == 1
 
     async def record_order_unknown(
-        self, scope: Scope, payment_id: str, *, at: datetime, next_check_at: datetime
+        self, scope: Scope, payment_id: str, *, owner: str | None, at: datetime, next_check_at: datetime
     ) -> None:
-        """Write that nobody knows whether the order exists, and let the next try go on at once."""
-        await self._payments.update_one(
-            {
-                **one_payment(scope, payment_id),
-                "order_state": {"$in": [OrderState.REQUESTED.value, OrderState.UNKNOWN.value]},
-            },
-            {
-                "$set": {
-                    "order_state": OrderState.UNKNOWN.value,
-                    "updated_at": at,
-                    "next_check_at": next_check_at,
-                    "idempotency.leased_at": _LONG_AGO,
-                },
-                "$inc": {"version": 1},
-            },
-        )
+        """Write that nobody knows whether the order exists, and let the key's next try go on at once.
+
+        `owner` is the key's owner as the caller knows it, None for a caller without the key: only the holder of the
+        lease ends it, so that a client's request under way is not joined by a twin (A9).
+        """
+        query = {
+            **one_payment(scope, payment_id),
+            "order_state": {"$in": [OrderState.REQUESTED.value, OrderState.UNKNOWN.value]},
+        }
+        changes: Document = {
+            "order_state": OrderState.UNKNOWN.value,
+            "updated_at": at,
+            "next_check_at": next_check_at,
+        }
+        if owner is not None:
+            query["idempotency.owner"] = owner
+            changes["idempotency.leased_at"] = _LONG_AGO
+        await self._payments.update_one(query, {"$set": changes, "$inc": {"version": 1}})
 
     async def record_order_refused(self, scope: Scope, payment_id: str, *, reason: str, at: datetime) -> None:
-        """Write that the processor refused the order: the payment failed, key and reference are free (A11)."""
-        entry = HistoryEntry(at=at, event="order.refused", status=PaymentStatus.FAILED, source="processor")
-        await self._payments.update_one(
-            {
-                **one_payment(scope, payment_id),
-                "order_state": {"$in": [state.value for state in ORDER_TRANSITIONS.sources(OrderState.REFUSED)]},
-            },
-            {
-                "$set": {
-                    "order_state": OrderState.REFUSED.value,
-                    "status": PaymentStatus.FAILED.value,
-                    "razorpay_data": {"order_refused": reason},
-                    "updated_at": at,
+        """Write that the processor refused the order: the payment failed, key and reference are free (A11).
+
+        A payment that was cancelled meanwhile stays cancelled (I5).
+        """
+        for source in sorted({*TRANSITIONS.sources(PaymentStatus.FAILED), PaymentStatus.CANCELLED}):
+            status = PaymentStatus.FAILED if TRANSITIONS.allows(source, PaymentStatus.FAILED) else source
+            entry = HistoryEntry(at=at, event="order.refused", status=status, source="processor")
+            await self._payments.update_one(
+                {
+                    **one_payment(scope, payment_id),
+                    "status": source.value,
+                    "order_state": {"$in": [state.value for state in ORDER_TRANSITIONS.sources(OrderState.REFUSED)]},
                 },
-                "$unset": {"idempotency": "", "natural_key": "", "next_check_at": ""},
-                "$push": pushed(entry),
-                "$inc": {"version": 1},
-            },
-        )
+                {
+                    "$set": {
+                        "order_state": OrderState.REFUSED.value,
+                        "status": status.value,
+                        "razorpay_data": {"order_refused": reason},
+                        "updated_at": at,
+                    },
+                    "$unset": {"idempotency": "", "natural_key": "", "next_check_at": ""},
+                    "$push": pushed(entry),
+                    "$inc": {"version": 1},
+                },
+            )
 
     @property
     def _payments(self) -> AsyncCollection[Document]:

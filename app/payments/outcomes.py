@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -46,7 +47,7 @@ from app.payments.problems import (
     ProcessorOutcomeUnknown,
     ProcessorUnavailable,
 )
-from app.payments.schedule import first_check_of_unknown
+from app.payments.schedule import FIRST_CHECK, first_check_of_unknown
 from app.payments.store import Also, PaymentStore
 
 _TRIES = 16
@@ -117,7 +118,10 @@ class Outcomes:
             suspense = [(self.ids.new(Prefix.SUSPENSE), item) for item in merged.suspense]
             if not merged.changed and also is None:
                 return Recorded(Match.UNCHANGED, before)
-            if await self.store.save_evidence(scope, before, merged.payment, suspense=suspense, also=also):
+            soon = self._capture_soon(before, merged.payment)
+            if await self.store.save_evidence(
+                scope, before, merged.payment, suspense=suspense, next_check_at=soon, also=also
+            ):
                 if merged.changed:
                     self.on_change(merged.payment, before.status, source)
                 return Recorded(Match.APPLIED if merged.changed else Match.UNCHANGED, merged.payment)
@@ -175,7 +179,8 @@ class Outcomes:
         genuine = gateway.is_callback_signature(signature, order_id=payment.order_id, payment_id=gateway_payment_id)
         if not genuine or order_id != payment.order_id:
             raise CallbackInvalid
-        snapshot = await self._asked(scope, payment, gateway.get_payment(gateway_payment_id), refused=CallbackInvalid)
+        # The signature is genuine, so a payment that can't be fetched is unknown yet, not invalid.
+        snapshot = await self._asked(scope, payment, gateway.get_payment(gateway_payment_id))
         if snapshot.order_id != payment.order_id:
             raise CallbackInvalid
         recorded = await self.record_evidence(scope, snapshot, source=Source.CALLBACK)
@@ -221,12 +226,29 @@ class Outcomes:
             payment = await self._capture_now(scope, payment)
         return await self._expire_if_over(scope, payment)
 
+    def _capture_soon(self, before: Payment, after: Payment) -> datetime | None:
+        """Return when to look whether the processor captured by itself what has just been authorised (C1)."""
+        is_ours_to_watch = after.capture_method is CaptureMethod.AUTOMATIC and after.status is PaymentStatus.AUTHORIZED
+        return self.clock.now() + FIRST_CHECK if is_ours_to_watch and before.status is not after.status else None
+
     async def _capture_now(self, scope: Scope, payment: Payment) -> Payment:
         """Capture what the processor should have captured by itself; otherwise it would lapse (C1)."""
         attempt = payment.primary
         if attempt is None or attempt.status is not AttemptStatus.AUTHORIZED:
             return payment
-        return await self._capture(scope, payment, attempt)
+        try:
+            return await self._capture(scope, payment, attempt)
+        except CaptureRefused:
+            # Nobody asked for this capture, so nobody is told of an error; the next look tries again.
+            entry = HistoryEntry(
+                at=self.clock.now(),
+                event="capture.refused",
+                status=payment.status,
+                source=Source.CAPTURE.value,
+                attempt=attempt.id,
+            )
+            await self.store.add_history(scope, payment.id, entry=entry)
+            return await self._payment(scope, payment.id)
 
     async def _capture(self, scope: Scope, payment: Payment, attempt: Attempt) -> Payment:
         """Write the intent, ask, write the fact."""
@@ -250,9 +272,11 @@ class Outcomes:
         if payment.expires_at > now or not TRANSITIONS.allows(payment.status, PaymentStatus.EXPIRED):
             return payment
         entry = HistoryEntry(at=now, event="payment.expired", status=PaymentStatus.EXPIRED, source="schedule")
-        if await self.store.move_status(scope, payment, PaymentStatus.EXPIRED, entry=entry):
-            self.on_change(payment, payment.status, Source.POLL)
-        return await self._payment(scope, payment.id)
+        moved = await self.store.move_status(scope, payment, PaymentStatus.EXPIRED, entry=entry)
+        current = await self._payment(scope, payment.id)
+        if moved:
+            self.on_change(current, payment.status, Source.POLL)
+        return current
 
     async def _concerned(self, scope: Scope, snapshot: GatewayPayment, payment_id: str | None) -> Payment | None:
         """Find the payment by its order. A note in the snapshot proves nothing: the browser may have set it."""

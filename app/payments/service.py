@@ -14,6 +14,7 @@ from app.gateways.port import (
     CredentialsRefused,
     DuplicateReceipt,
     Gateway,
+    GatewayError,
     GatewayOrder,
     Gateways,
     NeverSent,
@@ -118,12 +119,14 @@ class Payments:
             match result:
                 case InsertResult.INSERTED:
                     return await self._open_order(scope, payment, gateway, claim=claim, render=render, is_new=True)
-                case InsertResult.REFERENCE_TAKEN:
-                    raise ReferenceTaken(param="reference")
-                case InsertResult.KEY_TAKEN:
+                case InsertResult.KEY_TAKEN | InsertResult.REFERENCE_TAKEN:
+                    # A repetition breaks both unique indexes, and which one the database names depends on the
+                    # order in which they were built: so the key is asked first in either case.
                     claimed = await self.intents.find_by_key(scope, key=key)
                     if claimed is not None and not await self._forgotten(scope, claimed):
                         return await self._continue(scope, claimed, gateway, claim=claim, render=render)
+                    if claimed is None and result is InsertResult.REFERENCE_TAKEN:
+                        raise ReferenceTaken(param="reference")
         raise PaymentBusy(retry_after_seconds=1)
 
     async def get_payment(self, scope: Scope, payment_id: str) -> Payment:
@@ -246,7 +249,7 @@ class Payments:
         except (OutcomeUnknown, TimeoutError):
             now = self.clock.now()
             await self.intents.record_order_unknown(
-                scope, payment.id, at=now, next_check_at=first_check_of_unknown(now)
+                scope, payment.id, owner=owner, at=now, next_check_at=first_check_of_unknown(now)
             )
             raise ProcessorOutcomeUnknown(
                 details={"outcome": "unknown", "payment_id": payment.id}, retry_after_seconds=2
@@ -266,16 +269,14 @@ class Payments:
         try:
             return _checked(await gateway.create_order(request), payment)
         except DuplicateReceipt as duplicate:
-            if duplicate.order_id is not None:
-                return _checked(await gateway.get_order(duplicate.order_id), payment)
-            return await _found_or_unknown(gateway, payment)
+            return await _looked_up(gateway, payment, order_id=duplicate.order_id)
         except NeverSent:
             raise
         except OutcomeUnknown:
             if self.clock.monotonic() - started > _LOOK_AFTER_UNKNOWN_SECONDS:
                 raise
             # The answer was lost; often the order is there (A3).
-            return await _found_or_unknown(gateway, payment)
+            return await _looked_up(gateway, payment, order_id=None)
 
     def _new_payment(self, scope: Scope, new: NewPayment, *, key_id: str) -> Payment:
         now = self.clock.now()
@@ -301,8 +302,18 @@ class Payments:
         return replace(payment, order_id=order.id, order_state=OrderState.READY, updated_at=self.clock.now())
 
 
-async def _found_or_unknown(gateway: Gateway, payment: Payment) -> GatewayOrder:
-    found = await gateway.find_order(receipt=payment.id)
+async def _looked_up(gateway: Gateway, payment: Payment, *, order_id: str | None) -> GatewayOrder:
+    """Return the order that a request may have made.
+
+    Raises:
+        OutcomeUnknown: whatever goes wrong with the look: the request itself had left, so a refused or unsent look
+            does not mean that there is no order.
+    """
+    try:
+        found = await (gateway.find_order(receipt=payment.id) if order_id is None else gateway.get_order(order_id))
+    except GatewayError:
+        message = "the order could not be looked up"
+        raise OutcomeUnknown(message) from None
     if found is None:
         message = "no order with this receipt is listed yet"
         raise OutcomeUnknown(message)

@@ -174,9 +174,8 @@ class PaymentStore:
                 )
                 if not written:
                     return False
-            if suspense:
-                rows = [suspense_to_document(item, suspense_id=key, scope=scope) for key, item in suspense]
-                await self._suspense.insert_many(rows, session=session)
+            for suspense_id, item in suspense:
+                await self._keep_apart(scope, suspense_id, item, session=session)
             if also is not None:
                 await also(session)
             return True
@@ -218,20 +217,40 @@ class PaymentStore:
         return to_payment(document)
 
     async def schedule_check(
-        self, scope: Scope, payment_id: str, *, at: datetime | None, checks: int | None = None
+        self,
+        scope: Scope,
+        payment_id: str,
+        *,
+        at: datetime | None,
+        checks: int | None = None,
+        leased_at: datetime | None = None,
     ) -> None:
-        """Set when the processor is asked next, or never."""
+        """Set when the processor is asked next, or never.
+
+        With `leased_at`, the moment of the claim, only if nobody has set another time since.
+        """
         changes: Document = {"checks": checks} if checks is not None else {}
         update: Document = {"$set": {**changes, "next_check_at": at}} if at else {"$unset": {"next_check_at": ""}}
         if at is None and changes:
             update["$set"] = changes
-        await self._payments.update_one(one_payment(scope, payment_id), update)
+        query = one_payment(scope, payment_id)
+        if leased_at is not None:
+            query["next_check_at"] = leased_at + timedelta(seconds=CHECK_LEASE_SECONDS)
+        await self._payments.update_one(query, update)
 
     async def list_suspense(self, scope: Scope, *, window: Window) -> list[tuple[str, Suspense]]:
         """Return the rows of one page and one more, in the window's order."""
         query = {"$and": [in_scope(scope), window.filter()]}
         cursor = self._suspense.find(query).sort(window.sort()).limit(window.fetch_limit)
         return [suspense_from_document(document) async for document in cursor]
+
+    async def _keep_apart(self, scope: Scope, suspense_id: str, item: Suspense, *, session: Session) -> None:
+        """Write one suspense entry, once per payment of the processor: a twin must not block the evidence for ever."""
+        row = suspense_to_document(item, suspense_id=suspense_id, scope=scope)
+        identity = {**in_scope(scope), "gateway_payment_id": {"$eq": item.gateway_payment_id}}
+        for field in ("tenant", "mode", "gateway_payment_id"):
+            del row[field]
+        await self._suspense.update_one(identity, {"$setOnInsert": row}, upsert=True, session=session)
 
     async def _compare_and_set(
         self,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.kit.clock import Clock
 from app.kit.errors import Problem
-from app.payments.models import OrderState, Payment, Source
+from app.payments.models import OrderState, Payment, PaymentStatus, Source
 from app.payments.outcomes import Outcomes
 from app.payments.schedule import next_check, retry_of_unreachable
 from app.payments.service import Payments
@@ -27,7 +27,8 @@ class PaymentChecks:
 
     async def check_next(self) -> bool:
         """Check the payment that has been due longest; tell whether there was one."""
-        claimed = await self.store.claim_due_check(at=self.clock.now())
+        at = self.clock.now()
+        claimed = await self.store.claim_due_check(at=at)
         if claimed is None:
             return False
         scope = claimed.scope
@@ -36,17 +37,20 @@ class PaymentChecks:
         except Problem as problem:
             # Whatever the reason, it is looked at again; a refused order has unset its own schedule.
             if problem.code != "payment_refused":
-                again = retry_of_unreachable(self.clock.now())
+                again = retry_of_unreachable(claimed, now=self.clock.now())
                 await self.store.schedule_check(scope, claimed.id, at=again, checks=claimed.checks + 1)
             self.on_check(problem.code)
             return True
         due = next_check(payment, now=self.clock.now())
-        await self.store.schedule_check(scope, payment.id, at=due, checks=claimed.checks + 1)
+        # A check that somebody brought forward meanwhile stays where they put it.
+        await self.store.schedule_check(scope, payment.id, at=due, checks=claimed.checks + 1, leased_at=at)
         self.on_check("checked")
         return True
 
     async def _check(self, claimed: Payment) -> Payment:
         payment = claimed
         if payment.order_state is not OrderState.READY:
+            if payment.status is PaymentStatus.CANCELLED:
+                return payment
             payment = await self.payments.resume_order(claimed.scope, claimed)
         return await self.outcomes.check_payment(claimed.scope, payment.id, source=Source.POLL)
