@@ -29,6 +29,11 @@ class Clock:
         """Return the Unix time in seconds."""
         return time.time() + self._offset if self._frozen_at is None else self._frozen_at
 
+    @staticmethod
+    def real_nanoseconds() -> int:
+        """Return the real Unix time in nanoseconds, which no start shares with another."""
+        return time.time_ns()
+
     def seconds(self) -> int:
         """Return the Unix time in whole seconds, as entities carry it."""
         return int(self.now())

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import uvicorn
+from uvicorn.config import LOGGING_CONFIG
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from razorpay_simulator.answers import TRANSPORT
@@ -15,6 +16,7 @@ from razorpay_simulator.config import SimulatorConfig
 from razorpay_simulator.world import World
 
 _GRACE_SECONDS = 1
+_TICK_SECONDS = 0.1
 
 
 class ResettableProtocol(HttpToolsProtocol):
@@ -32,7 +34,24 @@ class ResettableProtocol(HttpToolsProtocol):
 
 
 class _QuietServer(uvicorn.Server):
-    """A server inside somebody else's process, whose signals stay theirs."""
+    """A server inside somebody else's process, whose signals stay theirs; it ends as soon as it is told."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._leaving = asyncio.Event()
+
+    def leave(self) -> None:
+        """Begin to end."""
+        self.should_exit = True
+        self._leaving.set()
+
+    async def main_loop(self) -> None:
+        """Tick as the parent does, without sleeping through the end."""
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), _TICK_SECONDS)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -78,7 +97,7 @@ async def serve(config: SimulatorConfig | None = None) -> AsyncIterator[RunningS
     config = config or SimulatorConfig(port=0, quiet=True)
     world = World(config)
     listener = socket.create_server((config.host, config.port))
-    server = _QuietServer(_settings(world, config))
+    server = _QuietServer(_settings(world, config, is_guest=True))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         while not server.started:
@@ -88,17 +107,17 @@ async def serve(config: SimulatorConfig | None = None) -> AsyncIterator[RunningS
         host, port = listener.getsockname()[:2]
         yield RunningSimulator(f"http://{host}:{port}", world, config)
     finally:
-        server.should_exit = True
+        server.leave()
         await task
         listener.close()
 
 
 def run(config: SimulatorConfig) -> None:
     """Run a simulator until it is told to stop."""
-    uvicorn.Server(_settings(World(config), config)).run()
+    uvicorn.Server(_settings(World(config), config, is_guest=False)).run()
 
 
-def _settings(world: World, config: SimulatorConfig) -> uvicorn.Config:
+def _settings(world: World, config: SimulatorConfig, *, is_guest: bool) -> uvicorn.Config:
     return uvicorn.Config(
         build_app(world),
         host=config.host,
@@ -108,6 +127,8 @@ def _settings(world: World, config: SimulatorConfig) -> uvicorn.Config:
         lifespan="on",
         log_level="warning" if config.quiet else "info",
         access_log=not config.quiet,
+        # The loggers of a process belong to whoever started it.
+        log_config=None if is_guest else LOGGING_CONFIG,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,

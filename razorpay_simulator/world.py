@@ -1,6 +1,5 @@
 """All state of the simulator: accounts that know nothing of each other, and what they share."""
 
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +61,7 @@ class World:
         self.config = config
         self.clock = Clock(config.epoch)
         # A restarted simulator must not hand out the ids of its past again: its clients may have kept them.
-        start = time.time_ns() if config.epoch is None else config.epoch
+        start = self.clock.real_nanoseconds() if config.epoch is None else config.epoch
         self.ids = Ids(f"{config.seed}:{start}")
         self.journal = Journal(self.clock, size=config.journal_size, path=config.journal)
         self.webhooks = WebhookEngine(
