@@ -59,8 +59,8 @@ class Problem(Exception):
         super().__init__(self.message)
 
 
-def catalogue() -> Iterator[type[Problem]]:
-    """Yield every error class of the house that has a code, once each, sorted by code."""
+def catalogue(package: str = "app") -> Iterator[type[Problem]]:
+    """Yield every error class of a package that has a code, once each, sorted by code."""
     found: dict[type[Problem], None] = {}
     pending: list[type[Problem]] = [Problem]
     while pending:
@@ -68,4 +68,6 @@ def catalogue() -> Iterator[type[Problem]]:
             if child not in found:
                 found[child] = None
                 pending.append(child)
-    yield from sorted((child for child in found if child.code), key=lambda child: child.code)
+    yield from sorted(
+        (one for one in found if one.code and one.__module__.startswith(f"{package}.")), key=lambda one: one.code
+    )

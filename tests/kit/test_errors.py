@@ -41,7 +41,7 @@ def test_details_belong_to_one_problem_alone() -> None:
 
 def test_every_error_of_the_house_has_one_code_a_kind_and_a_sentence() -> None:
     _import_the_house()
-    house = [problem for problem in catalogue() if problem.__module__.startswith("app.")]
+    house = list(catalogue())
     codes = [problem.code for problem in house]
     assert codes == sorted(set(codes)), "codes are unique and come sorted"
     assert {"payment_not_found", "webhook_signature_invalid", "idempotency_key_in_use"} <= set(codes)
@@ -64,5 +64,5 @@ def test_the_catalogue_names_a_class_once_and_leaves_out_what_has_no_code() -> N
     class Both(Left, Right):
         code = "both_ways"
 
-    found = list(catalogue())
+    found = list(catalogue(package=__name__.rpartition(".")[0] or __name__))
     assert [found.count(one) for one in (Root, Left, Right, Both)] == [0, 1, 1, 1]
