@@ -25,7 +25,7 @@ from tests.house.sources import ROOT
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 _PATH = re.compile(r"`([\w./-]+/[\w./-]*|[\w.-]+\.(?:py|md|toml|txt|sh))(?:::(\w+))?`")
 _SEED_ROW = re.compile(r"^\|([^|\n]*)\|([^|\n]*)\|([^|\n]*)\|([^|\n]*)\|$", re.MULTILINE)
-_SEED_STATES = ("done", "next: refunds and ledger", "next: pages", "next: deployment")
+_SEED_STATES = ("done", "next: refunds and ledger", "next: pages", "next: deployment", "open")
 _ADR_PARTS = ("## Context", "## Decision", "## Consequences", "## What would change our mind")
 _ADR_LINES = 70
 _FOREIGN = re.compile(r"/work/|/tmp/|/root/|/home/")
