@@ -94,6 +94,7 @@ class Database:
     client: AsyncMongoClient[Document]
     name: str
     transaction_seconds: float = _TRANSACTION_SECONDS
+    _collections: dict[str, AsyncCollection[Document]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def connect(
@@ -117,7 +118,11 @@ class Database:
 
     def collection(self, name: str) -> AsyncCollection[Document]:
         """Return the driver's collection with the client's concerns."""
-        return self.db[name]
+        # Kept, because the driver makes a new one at each call, which every request would pay for.
+        known = self._collections.get(name)
+        if known is None:
+            known = self._collections[name] = self.db[name]
+        return known
 
     async def transaction(self, work: Callable[[Session], Awaitable[T]]) -> T:
         """Run the work in one transaction and return its result.

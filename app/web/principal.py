@@ -40,11 +40,16 @@ class Principal:
         return Scope(self.tenant, self.mode)
 
 
-async def _current(request: Request) -> Principal:
+def current_principal(request: Request) -> Principal:
+    """Return who asks. Raises Unauthenticated on a public route without credentials."""
     principal: Principal | None = request.state.principal
     if principal is None:
         raise Unauthenticated
     return principal
+
+
+async def _current(request: Request) -> Principal:
+    return current_principal(request)
 
 
 CurrentPrincipal = Annotated[Principal, Depends(_current)]
