@@ -1,7 +1,9 @@
 """Finds payment card numbers in text, so that none is ever stored or logged (failure row S18).
 
-A card number is 13 to 19 digits (ISO/IEC 7812), written with single spaces or hyphens or without, whose first digits
-belong to a card network (2 to 6, and RuPay's 81 and 82) and whose last digit is the Luhn check digit.
+A card number is 13 to 19 digits (ISO/IEC 7812) whose first two belong to a card network that issues numbers of that
+length, and whose last is the Luhn check digit; it is written in one piece, or in the groups that cards show, with
+single spaces or hyphens. The narrow rule is for the merchants: order numbers and time stamps have many digits too, and a
+tenth of all numbers passes Luhn.
 """
 
 import re
@@ -13,7 +15,23 @@ _MOST = 19
 # of other scripts, which `int` reads and a sloppy reader of ours might too.
 _RUN = re.compile(r"\d(?:[ -]?\d){12,}")
 _SEPARATORS = re.compile(r"[ -]")
-_NETWORKS = ("2", "3", "4", "5", "6", "81", "82")
+_ANY = frozenset(range(_LEAST, _MOST + 1))
+_LONG = frozenset(range(16, _MOST + 1))
+# Lengths by the first two digits, from the networks' published ranges: Visa, Mastercard, American Express, Diners Club,
+# JCB, Maestro with Discover, UnionPay and RuPay.
+_LENGTHS: dict[str, frozenset[int]] = {
+    **{f"4{digit}": frozenset({13, 16, 19}) for digit in range(10)},
+    **{str(head): frozenset({16}) for head in (*range(22, 28), *range(51, 56))},
+    **{head: frozenset({15}) for head in ("34", "37")},
+    **{head: frozenset({14, *_LONG}) for head in ("30", "36", "38", "39")},
+    "35": _LONG,
+    **dict.fromkeys(("50", "56", "57", "58"), _ANY),
+    **{str(head): _ANY for head in range(60, 70)},
+    **dict.fromkeys(("81", "82"), _LONG),
+}
+_NO_LENGTHS: frozenset[int] = frozenset()
+# Besides fours with a shorter rest: American Express, Diners Club.
+_SHAPES = frozenset({(4, 6, 5), (4, 6, 4)})
 
 
 def has_card_number(text: str) -> bool:
@@ -42,32 +60,41 @@ def _found_in_run(run: str, offset: int) -> Iterator[tuple[int, int]]:
     places = [place for place, letter in enumerate(run) if letter not in " -"]
     even, odd = _luhn_sums(digits)
     # A number begins and ends where a group of digits does: digits inside a longer group are some other number.
-    starts, stops = _group_edges(run)
-    free_from = 0
-    for start in starts:
-        if start < free_from or not _is_network(digits, start):
-            continue
-        for stop in range(min(start + _MOST, len(digits)), start + _LEAST - 1, -1):
+    groups = [len(group) for group in _SEPARATORS.split(run)]
+    start = free_from = 0
+    for number, size in enumerate(groups):
+        for stop in _stops(groups, number, start) if start >= free_from else ():
             sums = even if stop % 2 == 0 else odd
-            if stop in stops and (sums[stop] - sums[start]) % 10 == 0:
+            if stop - start in _lengths_of(digits, start) and (sums[stop] - sums[start]) % 10 == 0:
                 yield offset + places[start], offset + places[stop - 1] + 1
                 free_from = stop
                 break
+        start += size
 
 
-def _group_edges(run: str) -> tuple[list[int], set[int]]:
-    starts = []
-    stops = set()
-    position = 0
-    for group in _SEPARATORS.split(run):
-        starts.append(position)
-        position += len(group)
-        stops.add(position)
-    return starts, stops
+def _stops(groups: list[int], first: int, start: int) -> list[int]:
+    """Return where a number that starts with a group may stop, the longest first."""
+    stops = []
+    stop = start
+    for last in range(first, min(first + _MOST, len(groups))):
+        stop += groups[last]
+        if stop - start > _MOST:
+            break
+        if stop - start >= _LEAST and _is_written_so(groups[first : last + 1]):
+            stops.append(stop)
+    return stops[::-1]
 
 
-def _is_network(digits: list[int], start: int) -> bool:
-    return "".join(map(str, digits[start : start + 2])).startswith(_NETWORKS)
+def _is_written_so(sizes: list[int]) -> bool:
+    """Tell whether people write card numbers in groups of these sizes: one piece, fours, or each digit by itself."""
+    if len(sizes) == 1 or tuple(sizes) in _SHAPES:
+        return True
+    each = sizes[0]
+    return each in {1, 4} and all(size == each for size in sizes[:-1]) and sizes[-1] <= each
+
+
+def _lengths_of(digits: list[int], start: int) -> frozenset[int]:
+    return _LENGTHS.get("".join(map(str, digits[start : start + 2])), _NO_LENGTHS)
 
 
 def _luhn_sums(digits: list[int]) -> tuple[list[int], list[int]]:
