@@ -1,0 +1,97 @@
+"""Who asks, and what there is to ask: every kind of credential, and every route of the real application."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from app.web.route import Route
+from tests.world import PASSWORD, Answer, Merchant, World
+
+# Pages about the API: no operation of it, open to everybody, and not behind the guard.
+PAGES = {"/openapi.json", "/docs", "/redoc", "/docs/errors", "/docs/postman.json", "/docs/assets/{name}"}
+ROLES = ("owner", "admin", "developer", "viewer")
+SCOPES = ("payments:read", "payments:write", "events:read", "events:replay", "merchant:read")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method at one path."""
+
+    id: str
+    method: str
+    path: str
+    takes_body: bool
+
+    @property
+    def has_id(self) -> bool:
+        return "{" in self.path
+
+    def at(self, ids: Mapping[str, str]) -> str:
+        """Return the path with ids in it."""
+        return self.path.format_map(ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody with a name for the test's table, and the headers that say who they are."""
+
+    name: str
+    headers: Mapping[str, str]
+
+
+def all_routes(app: FastAPI) -> Iterator[Any]:
+    """Yield every route of the application with the path at which it stands."""
+    yield from iter_route_contexts(app.routes)
+
+
+def all_operations(app: FastAPI) -> list[Operation]:
+    """Return every operation of the API, at its versioned and at its unversioned path."""
+    return [
+        Operation(str(route.operation_id), method, str(context.path_format), takes_body=route.body_field is not None)
+        for context in all_routes(app)
+        if context.path_format not in PAGES
+        for route in [context.original_route]
+        if isinstance(route, Route | APIRoute)
+        for method in sorted(context.methods or ())
+    ]
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+async def add_member(merchant: Merchant, role: str) -> str:
+    """Add a member to the team; return their e-mail."""
+    email = f"{role}-{secrets.token_hex(6)}@example.com"
+    body = {"email": email, "password": PASSWORD, "full_name": f"A {role}", "role": role}
+    assert (await merchant.ask_as_owner("POST", "/api/v1/users", body)).status == 201
+    return email
+
+
+async def sign_in(world: World, email: str) -> str:
+    """Return an access token."""
+    answer = await world.ask("POST", "/api/v1/auth/signin", {"email": email, "password": PASSWORD})
+    assert answer.status == 200, answer.body
+    return str(answer.data["access_token"])
+
+
+async def make_key(merchant: Merchant, mode: str, *scopes: str) -> Mapping[str, Any]:
+    """Return a new API key with its secret."""
+    body = {"name": "k", "mode": mode, **({"scopes": list(scopes)} if scopes else {})}
+    answer = await merchant.ask_as_owner("POST", "/api/v1/api-keys", body)
+    assert answer.status == 201, answer.body
+    return answer.data
+
+
+async def ask_as(world: World, caller: Caller, method: str, path: str, body: Any = None) -> Answer:
+    """Ask with a caller's credentials and a key that nobody used before."""
+    return await world.ask(method, path, body, headers=caller.headers, key=secrets.token_hex(8))
+
+
+def basic(key_id: str, secret: str) -> dict[str, str]:
+    return {"Authorization": aiohttp.encode_basic_auth(key_id, secret)}
