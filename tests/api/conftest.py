@@ -1,25 +1,60 @@
 """One running product for the tests of the API as a whole, and the application object whose routes they walk."""
 
+import asyncio
+import contextlib
+import dataclasses
+import socket
+
 import pytest
+import uvicorn
 
 from app.main import create_app
-from tests.world import running_world
+from tests.world import _QuietServer, running_world
 
 ORIGIN = "https://shop.example.com"
 
 
+@contextlib.asynccontextmanager
+async def open_door(app):
+    """Serve an application on a socket that sends small answers at once: these tests ask thousands of times."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    server = _QuietServer(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        await asyncio.sleep(0.005)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    await task
+    listener.close()
+
+
+@contextlib.asynccontextmanager
+async def quick_world(mongodb_url, database_name, **overrides):
+    """Run the product without its worker, and yield it with the application that is served."""
+    async with running_world(mongodb_url, database_name, has_worker=False, **overrides) as running:
+        app = create_app(running.settings, wiring=running.wiring)
+        async with open_door(app) as url:
+            yield dataclasses.replace(running, url=url), app
+
+
 @pytest.fixture(scope="session")
-async def world(mongodb_url, database_name):
-    async with running_world(mongodb_url, f"{database_name}-api", has_worker=False, cors_origins=ORIGIN) as running:
+async def served(mongodb_url, database_name):
+    async with quick_world(mongodb_url, f"{database_name}-api", cors_origins=ORIGIN) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+async def world(served):
+    return served[0]
+
+
+@pytest.fixture(scope="session")
+async def app(served):
+    """The application that the world serves."""
+    return served[1]
 
 
 @pytest.fixture
 async def merchant(world):
     return await world.merchant(webhooks=False)
-
-
-@pytest.fixture(scope="session")
-async def app(world):
-    """The application as the world serves it: the same settings, the same wiring."""
-    return create_app(world.settings, wiring=world.wiring)
