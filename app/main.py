@@ -9,7 +9,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.telemetry import TelemetryConfig
 
 from app import __version__
-from app.api import include_routers
+from app.api import RAISED_BELOW, include_routers, processor_webhooks
 from app.auth.access import check_routes, is_public
 from app.auth.dependencies import AuthDoor
 from app.config import Settings
@@ -50,6 +50,10 @@ def create_app(settings: Settings | None = None, *, wiring: Wiring | None = None
             start_error_tracking(settings)
             await built.start()
         built.health.indexes_verified = True
+        import gc, os
+        if os.environ.get("GCX") != "0":
+            gc.collect(); gc.freeze()
+            gc.set_threshold(int(os.environ.get("GCX","10000")), 20, 50)
         try:
             yield
         finally:
@@ -73,7 +77,13 @@ def create_app(settings: Settings | None = None, *, wiring: Wiring | None = None
     include_routers(app)
     app.include_router(docs_router(is_interactive=settings.docs_enabled))
     check_routes(app)
-    install_openapi(app, is_public=is_public, servers=[settings.public_address])
+    install_openapi(
+        app,
+        is_public=is_public,
+        webhooks=processor_webhooks(),
+        raised_below=RAISED_BELOW,
+        servers=[settings.public_address],
+    )
     _install_layers(app, settings, built)
     return app
 

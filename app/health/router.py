@@ -17,8 +17,10 @@ from app.web.errors import ServiceUnavailable, Unauthenticated
 from app.web.metrics import Metrics
 from app.web.route import Route
 
+_GUARDED: dict[int | str, dict[str, Any]] = {401: {}}
 _TEXT: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text."}
+    **_GUARDED,
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text."},
 }
 
 
@@ -43,7 +45,7 @@ class HealthDoor:
     metrics_token: str
 
 
-router = APIRouter(route_class=Route, tags=["health"])
+router = APIRouter(route_class=Route, tags=["Health"])
 
 
 @router.get("/health", summary="Basic health")
@@ -74,7 +76,7 @@ async def get_readiness(request: Request) -> Success[ReadyRead]:
     return ok(read, "The service is ready.", now=door.clock.now())
 
 
-@router.get("/db-status", summary="Database status")
+@router.get("/db-status", summary="Database status", responses=_GUARDED)
 async def get_db_status(request: Request) -> Success[DatabaseStatusRead]:
     """Return whether the database answers, and its statistics: in production only to those who are signed in."""
     door = _door(request)

@@ -100,12 +100,12 @@ def test_the_idempotency_header_follows_the_route_s_policy(document: dict[str, A
 
 
 def test_examples_of_errors_come_from_the_catalogue(document: dict[str, Any]) -> None:
-    examples = {
-        code: response["content"]["application/json"]["schema"]["$ref"]
-        for response in document["components"]["responses"].values()
-        for code in response["content"]["application/json"]["examples"]
-    }
-    assert set(examples) == {problem.code for problem in catalogue()}
+    assert set(document["components"]["examples"]) == {problem.code for problem in catalogue()}
+    for _, _, operation in operations(document):
+        for status, response in operation["responses"].items():
+            for code in response.get("content", {}).get("application/json", {}).get("examples", {}):
+                (problem,) = (problem for problem in catalogue() if problem.code == code)
+                assert STATUS[problem.kind] == int(status)
 
 
 def test_a_document_without_webhooks_or_a_path_s_own_error_stays_so(world: Any) -> None:
