@@ -38,6 +38,19 @@ class _In(BaseModel):
 class SignUp(_In):
     """A new merchant and its owner."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "email": "asha@example.com",
+                    "password": "a long phrase of mine",
+                    "full_name": "Asha Rao",
+                    "merchant_name": "Corner Shop",
+                }
+            ]
+        }
+    )
+
     email: Email
     password: Password
     full_name: FullName
@@ -47,6 +60,10 @@ class SignUp(_In):
 class SignIn(_In):
     """Who says they are who."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"email": "asha@example.com", "password": "a long phrase of mine"}]}
+    )
+
     email: Email
     password: Password
 
@@ -54,11 +71,17 @@ class SignIn(_In):
 class Refresh(_In):
     """A refresh token to exchange."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"refresh_token": "the refresh token of the last answer"}]}
+    )
+
     refresh_token: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=512)]
 
 
 class ProfileUpdate(_In):
     """What a user may change of themselves."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"full_name": "Asha Rao"}]})
 
     full_name: FullName
 
@@ -66,12 +89,24 @@ class ProfileUpdate(_In):
 class PasswordChange(_In):
     """The old password and the new one."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"current_password": "a long phrase of mine", "new_password": "another phrase of mine"}]
+        }
+    )
+
     current_password: Password
     new_password: Password
 
 
 class ApiKeyCreate(_In):
     """An API key to be made. All scopes that a key may have and you have yourself, unless you name fewer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"name": "Shop server", "mode": "test", "scopes": ["payments:read", "payments:write"]}]
+        }
+    )
 
     name: KeyName
     mode: Mode = Mode.TEST
@@ -82,11 +117,26 @@ class ApiKeyCreate(_In):
 class ApiKeyRoll(_In):
     """How long the old key goes on working."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_hours": 24}]})
+
     overlap_hours: Annotated[int, Field(strict=True, ge=0, le=_MOST_OVERLAP_HOURS)] = 24
 
 
 class UserCreate(_In):
     """A member of the team."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "email": "dev@example.com",
+                    "password": "a long phrase of theirs",
+                    "full_name": "Dev Iyer",
+                    "role": "developer",
+                }
+            ]
+        }
+    )
 
     email: Email
     password: Password
@@ -96,6 +146,8 @@ class UserCreate(_In):
 
 class UserUpdate(_In):
     """What may be changed of a member; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"role": "viewer"}]})
 
     role: Role | None = None
     status: UserStatus | None = None

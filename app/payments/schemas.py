@@ -83,6 +83,18 @@ class PaymentCreate(_In):
 class PaymentVerify(_In):
     """What the checkout's callback carries."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "razorpay_order_id": "order_AbCdEfGhIjKlMn",
+                    "razorpay_payment_id": "pay_AbCdEfGhIjKlMn",
+                    "razorpay_signature": "9a0f9a0f9a0f9a0f9a0f9a0f9a0f9a0f9a0f9a0f9a0f9a0f9a0f9a0f9a0f9a0f",
+                }
+            ]
+        }
+    )
+
     razorpay_order_id: GatewayId
     razorpay_payment_id: GatewayId
     razorpay_signature: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256)]
@@ -90,6 +102,8 @@ class PaymentVerify(_In):
 
 class PaymentCapture(_In):
     """How much to capture; the whole authorised amount when left out."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 50000, "currency": "INR"}]})
 
     amount: Amount | None = None
     currency: Currency | None = None

@@ -19,12 +19,20 @@ class _In(BaseModel):
 class MerchantUpdate(_In):
     """What may be changed; what is left out stays."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Corner Shop"}]})
+
     name: MerchantName | None = None
     late_payments: LatePayments | None = None
 
 
 class ProcessorConnect(_In):
     """The merchant's key pair at Razorpay. The key's prefix selects test or live."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"key_id": "rzp_test_AbCdEfGhIjKlMn", "key_secret": "the-secret-beside-the-key"}]
+        }
+    )
 
     key_id: KeyId
     key_secret: Annotated[str, StringConstraints(strict=True, min_length=8, max_length=128)]
@@ -37,6 +45,8 @@ class ProcessorConnect(_In):
 
 class WebhookSecretRotate(_In):
     """Which mode's secret to rotate; the caller's own mode when left out."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"mode": "test"}]})
 
     mode: Mode | None = None
 
