@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from app.web.openapi import operations
 from app.web.route import Route
 from tests.world import PASSWORD, Answer, Merchant, World
 
@@ -16,6 +18,15 @@ from tests.world import PASSWORD, Answer, Merchant, World
 PAGES = {"/openapi.json", "/docs", "/redoc", "/docs/errors", "/docs/postman.json", "/docs/assets/{name}"}
 ROLES = ("owner", "admin", "developer", "viewer")
 SCOPES = ("payments:read", "payments:write", "events:read", "events:replay", "merchant:read")
+
+NONE_SUCH = {
+    "payment_id": "pmt_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "event_id": "evt_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "session_id": "ses_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "key_id": "key_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "user_id": "usr_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "merchant": "mer_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +106,25 @@ async def ask_as(world: World, caller: Caller, method: str, path: str, body: Any
 
 def basic(key_id: str, secret: str) -> dict[str, str]:
     return {"Authorization": aiohttp.encode_basic_auth(key_id, secret)}
+
+
+def _resolve(document: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    while reference := node.get("$ref"):
+        node = document
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[part]
+    return node
+
+
+def body_examples(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, Mapping[str, Any], Any]]:
+    """Yield every operation that takes a body: its id, method, path, schema, and an example of it."""
+    for path, method, operation in operations(document):
+        if not (content := operation.get("requestBody", {}).get("content", {}).get("application/json")):
+            continue
+        schema = content["schema"]
+        for choice in (schema, *schema.get("anyOf", ())):
+            if examples := _resolve(document, choice).get("examples"):
+                yield operation["operationId"], method, path, schema, examples[0]
+                break
+        else:
+            pytest.fail(f"{operation['operationId']} shows no example of its body")

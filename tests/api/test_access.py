@@ -14,6 +14,7 @@ from app.auth.access import ROUTES, Access
 from app.auth.models import KEY_SCOPES, ROLE_PERMISSIONS, Permission, Role
 from app.web.route import Route
 from tests.api.callers import (
+    NONE_SUCH,
     PAGES,
     ROLES,
     SCOPES,
@@ -76,14 +77,6 @@ MAY = {
     "events_replay": f"{BOSSES} events:replay",
 }
 
-NONE_SUCH = {
-    "payment_id": "pmt_01KAQ7X2V8M3TZB5C6D9EFGHJK",
-    "event_id": "evt_01KAQ7X2V8M3TZB5C6D9EFGHJK",
-    "session_id": "ses_01KAQ7X2V8M3TZB5C6D9EFGHJK",
-    "key_id": "key_01KAQ7X2V8M3TZB5C6D9EFGHJK",
-    "user_id": "usr_01KAQ7X2V8M3TZB5C6D9EFGHJK",
-    "merchant": "mer_01KAQ7X2V8M3TZB5C6D9EFGHJK",
-}
 FOREIGN_FIELD = {"no_such_field": 1}
 # Bodies that the schemas take, for operations on somebody else's object.
 GOOD_BODIES = {

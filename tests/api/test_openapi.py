@@ -23,7 +23,7 @@ from app.auth.access import ROUTES
 from app.kit.errors import catalogue
 from app.web.openapi import operations
 from app.web.postman import postman_collection
-from tests.api.callers import add_member, make_key
+from tests.api.callers import add_member, body_examples, make_key
 from tests.api.conftest import quick_world
 
 EXAMPLES = 24
@@ -129,28 +129,6 @@ def test_every_operation_says_what_it_is_under_a_tag_written_like_the_others(doc
         assert tag[0] in string.ascii_uppercase, operation["operationId"]
         assert operation["summary"]
         assert operation["description"]
-
-
-def resolve(document, node):
-    while reference := node.get("$ref"):
-        node = document
-        for part in reference.removeprefix("#/").split("/"):
-            node = node[part]
-    return node
-
-
-def body_examples(document):
-    """Yield every operation that takes a body, with the schema and an example of it."""
-    for path, method, operation in operations(document):
-        if not (content := operation.get("requestBody", {}).get("content", {}).get("application/json")):
-            continue
-        schema = content["schema"]
-        for choice in (schema, *schema.get("anyOf", ())):
-            if examples := resolve(document, choice).get("examples"):
-                yield operation["operationId"], method, path, schema, examples[0]
-                break
-        else:
-            pytest.fail(f"{operation['operationId']} shows no example of its body")
 
 
 def test_every_body_has_an_example_that_fits_its_schema(document):
