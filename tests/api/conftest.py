@@ -16,10 +16,13 @@ ORIGIN = "https://shop.example.com"
 
 @contextlib.asynccontextmanager
 async def open_door(app):
-    """Serve an application on a socket that sends small answers at once: these tests ask thousands of times."""
+    """Serve an application on a socket that sends small answers at once: these tests ask thousands of times.
+
+    Its wiring is the world's, which is started and closed there: this door's end must not drain it.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    server = _QuietServer(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
+    server = _QuietServer(uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="off"))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         await asyncio.sleep(0.005)
