@@ -8,12 +8,19 @@ from pydantic import BaseModel
 from app.audit.models import AuditEntry
 from app.audit.service import Audit
 from app.kit.clock import Clock
+from app.kit.ids import Prefix
 from app.web.envelope import Page, Success, Timestamp, ok
 from app.web.paging import PageQuery
 from app.web.principal import CurrentPrincipal
 from app.web.route import Route
 
 router = APIRouter(tags=["Audit log"], route_class=Route)
+
+
+class AuditQuery(PageQuery):
+    """Which page of the log."""
+
+    prefix = Prefix.AUDIT
 
 
 class AuditRead(BaseModel):
@@ -70,7 +77,7 @@ Now = Annotated[Clock, Depends(_clock)]
 
 @router.get("/audit-log", summary="List the audit log")
 async def audit_list(
-    query: Annotated[PageQuery, Query()], principal: CurrentPrincipal, audit: Service, clock: Now
+    query: Annotated[AuditQuery, Query()], principal: CurrentPrincipal, audit: Service, clock: Now
 ) -> Success[Page[AuditRead]]:
     """Return who did what, newest first, by cursor."""
     found = await audit.list_entries(principal.tenant, window=query.window())

@@ -6,9 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app.auth.dependencies import Door
-from app.auth.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyRead, ApiKeyRoll
+from app.auth.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyQuery, ApiKeyRead, ApiKeyRoll
 from app.web.envelope import Page, Success, ok
-from app.web.paging import PageQuery
 from app.web.principal import CurrentPrincipal
 from app.web.route import Route
 
@@ -28,7 +27,7 @@ async def api_keys_create(body: ApiKeyCreate, principal: CurrentPrincipal, door:
 
 @router.get("", summary="List API keys")
 async def api_keys_list(
-    query: Annotated[PageQuery, Query()], principal: CurrentPrincipal, door: Door
+    query: Annotated[ApiKeyQuery, Query()], principal: CurrentPrincipal, door: Door
 ) -> Success[Page[ApiKeyRead]]:
     """Return the merchant's keys of both modes, newest first."""
     found = await door.keys.list_keys(principal.tenant, window=query.window())

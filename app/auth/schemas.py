@@ -8,9 +8,11 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Email
 from app.auth.keys import NewKey
 from app.auth.models import KEY_SCOPES, ApiKey, Permission, Role, Session, User, UserStatus
 from app.auth.sessions import SignedIn
+from app.kit.ids import Prefix
 from app.kit.scope import Mode
 from app.tenants.schemas import MerchantName
 from app.web.envelope import Timestamp
+from app.web.paging import PageQuery
 
 
 def _normal(email: str) -> str:
@@ -151,6 +153,18 @@ class UserUpdate(_In):
 
     role: Role | None = None
     status: UserStatus | None = None
+
+
+class ApiKeyQuery(PageQuery):
+    """Which page of the API keys."""
+
+    prefix = Prefix.API_KEY
+
+
+class UserQuery(PageQuery):
+    """Which page of the team."""
+
+    prefix = Prefix.USER
 
 
 class SignedUpRead(BaseModel):

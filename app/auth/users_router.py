@@ -5,10 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app.auth.dependencies import Door
-from app.auth.schemas import UserCreate, UserRead, UserUpdate
+from app.auth.schemas import UserCreate, UserQuery, UserRead, UserUpdate
 from app.auth.service import NewUser
 from app.web.envelope import Page, Success, ok
-from app.web.paging import PageQuery
 from app.web.principal import CurrentPrincipal
 from app.web.route import Route
 
@@ -25,7 +24,7 @@ async def users_create(body: UserCreate, principal: CurrentPrincipal, door: Door
 
 @router.get("", summary="List users")
 async def users_list(
-    query: Annotated[PageQuery, Query()], principal: CurrentPrincipal, door: Door
+    query: Annotated[UserQuery, Query()], principal: CurrentPrincipal, door: Door
 ) -> Success[Page[UserRead]]:
     """Return the team, newest first."""
     found = await door.accounts.list_users(principal.tenant, window=query.window())

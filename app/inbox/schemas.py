@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.inbox.models import EventState, InboxEvent
 from app.inbox.store import EventFilter
+from app.kit.ids import Prefix
 from app.web.envelope import Timestamp
 from app.web.gate import read_json
 from app.web.paging import PageQuery
@@ -15,6 +16,8 @@ EventType = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z_]{1,40
 
 class EventQuery(PageQuery):
     """Filters of the list of events."""
+
+    prefix = Prefix.EVENT
 
     state: EventState | None = None
     type: EventType | None = None

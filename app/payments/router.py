@@ -17,11 +17,11 @@ from app.payments.schemas import (
     PaymentQuery,
     PaymentRead,
     PaymentVerify,
+    SuspenseQuery,
     SuspenseRead,
 )
 from app.payments.service import NewPayment, Payments
 from app.web.envelope import Page, Success, ok
-from app.web.paging import PageQuery
 from app.web.principal import Principal, current_principal
 from app.web.route import REPLAYED_HEADER, Route
 
@@ -147,7 +147,7 @@ async def payments_recheck(payment_id: str, desk: AtDesk) -> Success[PaymentDeta
 
 
 @router.get("/suspense", summary="List money in suspense")
-async def suspense_list(query: Annotated[PageQuery, Query()], desk: AtDesk) -> Success[Page[SuspenseRead]]:
+async def suspense_list(query: Annotated[SuspenseQuery, Query()], desk: AtDesk) -> Success[Page[SuspenseRead]]:
     """Return captured money that is no payment's, newest first."""
     found = await desk.payments.list_suspense(desk.scope, window=query.window())
     return ok(found.read(SuspenseRead.of), "Suspense.", now=desk.clock.now())

@@ -13,6 +13,7 @@ from app.kit.bounds import (
     METADATA_VALUE_LENGTH,
     REFERENCE_LENGTH,
 )
+from app.kit.ids import Prefix
 from app.kit.money import MAX_MINOR, Money, exponents
 from app.payments.models import (
     Attempt,
@@ -116,6 +117,8 @@ class PaymentCapture(_In):
 class PaymentQuery(PageQuery):
     """Filters of the list of payments."""
 
+    prefix = Prefix.PAYMENT
+
     status: PaymentStatus | None = None
     reference: Reference | None = None
     order_id: GatewayId | None = None
@@ -135,6 +138,12 @@ class PaymentQuery(PageQuery):
             amount_min=self.amount_min,
             amount_max=self.amount_max,
         )
+
+
+class SuspenseQuery(PageQuery):
+    """Which page of the money in suspense."""
+
+    prefix = Prefix.SUSPENSE
 
 
 class PaymentRead(BaseModel):

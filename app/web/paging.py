@@ -6,11 +6,12 @@ inserted while a client walks can neither shift nor repeat the others.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from app.kit.bounds import PAGE_DEFAULT, PAGE_LIMIT
+from app.kit.ids import Prefix, is_id
 from app.web.envelope import Page
 
 Row = TypeVar("Row")
@@ -20,9 +21,14 @@ Cursor = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,8}_[0-9A-Za-z]{1,40
 
 
 class PageQuery(BaseModel):
-    """Query parameters of a list. Rooms subclass it with their filters; an unknown parameter is refused."""
+    """Query parameters of a list. Rooms subclass it with their filters; an unknown parameter is refused.
+
+    A subclass names its rows' prefix: an id of anything else lies before or behind all of them, and would end a
+    client's walk with an empty page.
+    """
 
     model_config = ConfigDict(extra="forbid")
+    prefix: ClassVar[Prefix | None] = None
 
     limit: Annotated[int, Field(ge=1, le=PAGE_LIMIT, description="Rows per page.")] = PAGE_DEFAULT
     starting_after: Annotated[
@@ -39,6 +45,15 @@ class PageQuery(BaseModel):
             message = "starting_after and ending_before exclude each other"
             raise ValueError(message)
         return self
+
+    @field_validator("starting_after", "ending_before")
+    @classmethod
+    def refuse_other_ids(cls, cursor: str | None) -> str | None:
+        """Refuse an id of another sort of rows."""
+        if cursor is not None and cls.prefix is not None and not is_id(cursor, cls.prefix):
+            message = f"a cursor of this list is an id that starts with {cls.prefix}_"
+            raise ValueError(message)
+        return cursor
 
     def window(self) -> "Window":
         """Return the part of the query that services and stores need."""
