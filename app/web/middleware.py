@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.kit.clock import Clock
 from app.kit.errors import Problem
 from app.kit.ids import Ids, Prefix
+from app.kit.pan import has_card_number
 from app.web.errors import BodyTooLarge, Failures, HostNotAllowed, InternalError
 from app.web.metrics import HttpMeter, Metrics
 
@@ -223,7 +224,7 @@ class _Exchange:
             match header:
                 case b"host":
                     self.host = value.decode("latin-1")
-                case b"x-request-id" if _REQUEST_ID.fullmatch(value):
+                case b"x-request-id" if _REQUEST_ID.fullmatch(value) and not has_card_number(value.decode()):
                     self.request_id = value.decode()
                 case b"traceparent" if _TRACEPARENT.fullmatch(value):
                     self.traceparent = value

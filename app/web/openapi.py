@@ -140,7 +140,9 @@ class _Errors:
         room = self.rooms.get(operation["operationId"])
         origin = _room(problem.__module__)
         if origin == "web":
-            return status in statuses and ("requestBody" in operation or problem not in _OF_BODIES)
+            has_key = method in _UNSAFE and _policy(operation) is not KeyPolicy.NONE
+            is_read = "requestBody" in operation or (problem is CardNumberRefused and has_key)
+            return status in statuses and (is_read or problem not in _OF_BODIES)
         if room is None:
             return status in statuses
         if origin == "idempotency":

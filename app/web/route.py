@@ -14,7 +14,8 @@ from starlette.responses import Response
 from app.idempotency.models import Answer
 from app.idempotency.service import Idempotency, IdempotencyKeyRequired, check_key, fingerprint_of
 from app.kit.errors import Problem
-from app.web.errors import status_of
+from app.kit.pan import has_card_number
+from app.web.errors import CardNumberRefused, status_of
 from app.web.gate import check_content, read_json
 
 IDEMPOTENCY_EXTENSION = "x-idempotency"
@@ -143,6 +144,8 @@ def _keeping(inner: _Handler, policy: KeyPolicy) -> _Handler:
                 raise IdempotencyKeyRequired(param="Idempotency-Key")
             return await inner(request)
         check_key(key)
+        if has_card_number(key):
+            raise CardNumberRefused(param="Idempotency-Key")
         if not is_kept:
             return await inner(request)
         return await _run_once(inner, request, key)
