@@ -33,9 +33,9 @@ async def open_door(app):
 
 
 @contextlib.asynccontextmanager
-async def quick_world(mongodb_url, database_name, **overrides):
-    """Run the product without its worker, and yield it with the application that is served."""
-    async with running_world(mongodb_url, database_name, has_worker=False, **overrides) as running:
+async def quick_world(mongodb_url, database_name, *, has_worker=False, **overrides):
+    """Run the product, without its worker unless asked, and yield it with the application that is served."""
+    async with running_world(mongodb_url, database_name, has_worker=has_worker, **overrides) as running:
         app = create_app(running.settings, wiring=running.wiring)
         async with open_door(app) as url:
             yield dataclasses.replace(running, url=url), app
