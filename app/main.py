@@ -50,10 +50,6 @@ def create_app(settings: Settings | None = None, *, wiring: Wiring | None = None
             start_error_tracking(settings)
             await built.start()
         built.health.indexes_verified = True
-        import gc, os
-        if os.environ.get("GCX") != "0":
-            gc.collect(); gc.freeze()
-            gc.set_threshold(int(os.environ.get("GCX","10000")), 20, 50)
         try:
             yield
         finally:

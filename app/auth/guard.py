@@ -88,11 +88,11 @@ class Guard:
                 raise TokenInvalid
 
     async def _by_key(self, secret: str, *, key_id: str | None) -> Principal:
-        if mode_of_key_secret(secret) is None:
-            raise TokenInvalid
         digest = self.tokens.digest_of_key(secret)
         admitted = self.cache.get(digest)
         if admitted is None:
+            if mode_of_key_secret(secret) is None:
+                raise TokenInvalid
             admitted = await self._load_key(digest)
             self.cache.put(digest, admitted)
         if key_id is not None and key_id != admitted.principal.subject_id:

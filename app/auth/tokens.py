@@ -125,7 +125,7 @@ class Tokens:
 
     def digest_of_key(self, secret: str) -> str:
         """Return what is stored of an API-key secret: a keyed digest, useless without the deployment's secret."""
-        return hmac.new(self.master, b"api-key:" + secret.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self.master, b"api-key:" + secret.encode("utf-8", "surrogateescape"), "sha256").hex()
 
     def _key_of(self, signature: Any) -> OctKey:
         header = signature.headers() if isinstance(signature, CompactSignature) else {}

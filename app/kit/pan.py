@@ -2,8 +2,8 @@
 
 A card number is 13 to 19 digits (ISO/IEC 7812) whose first two belong to a card network that issues numbers of that
 length, and whose last is the Luhn check digit; it is written in one piece, or in the groups that cards show, with
-single spaces or hyphens. The narrow rule is for the merchants: order numbers and time stamps have many digits too, and a
-tenth of all numbers passes Luhn.
+single spaces or hyphens. The narrow rule is for the merchants: order numbers and time stamps have many digits too, and
+a tenth of all numbers passes Luhn.
 """
 
 import re

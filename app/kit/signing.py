@@ -9,7 +9,7 @@ _HEX_LENGTH = 64
 
 def sign_hex(message: bytes, *, secret: str) -> str:
     """Return the lower-case hexadecimal HMAC-SHA256 of the message."""
-    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
+    return hmac.digest(secret.encode(), message, "sha256").hex()
 
 
 def is_signed_by_any(message: bytes, signature: str | None, *, secrets: Iterable[str]) -> bool:
