@@ -95,6 +95,9 @@ class Passwords:
             self.hasher.verify("x", self.dummy.result())
             return False, None
         try:
+            if self.is_bcrypt and len(password.encode()) > _BCRYPT_BYTES:
+                # An Argon2id hash from before the setting changed still verifies; bcrypt can't replace it.
+                return self.hasher.verify(password, hashed), None
             return self.hasher.verify_and_update(password, hashed)
         except (UnknownHashError, ValueError):
             # bcrypt raises beyond 72 bytes; such a password was never accepted.
