@@ -10,11 +10,13 @@ from typing import Any, Protocol, cast
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from app.idempotency.models import Answer
 from app.idempotency.service import Idempotency, IdempotencyKeyRequired, check_key, fingerprint_of
 from app.kit.errors import Problem
 from app.kit.pan import has_card_number
+from app.web.direct import direct_app, direct_handler
 from app.web.errors import CardNumberRefused, status_of
 from app.web.gate import check_content, read_json
 
@@ -96,10 +98,21 @@ class Route(APIRoute):
         """Name the operation after its function unless it has a name."""
         options["operation_id"] = options.get("operation_id") or cast("Any", endpoint).__name__
         super().__init__(path, endpoint, **options)
+        direct = direct_handler(self)
+        self._direct = None if direct is None else direct_app(self._admitting(direct))
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request that matched the path."""
+        if self._direct is not None and self.methods and scope["method"] in self.methods:
+            await self._direct(scope, receive, send)
+        else:
+            await super().handle(scope, receive, send)
 
     def get_route_handler(self) -> _Handler:
         """Return FastAPI's handler behind guard, gate and keeper."""
-        inner = super().get_route_handler()
+        return self._admitting(super().get_route_handler())
+
+    def _admitting(self, inner: _Handler) -> _Handler:
         operation_id = str(self.operation_id)
         if not self.methods or not self.methods & _UNSAFE:
             return _guarded(inner, operation_id)
