@@ -72,11 +72,12 @@ class ApiKeys:
         """Make a successor with the same scopes; the old key works until the overlap is over.
 
         Raises:
-            ApiKeyNotFound: there is none, or it was revoked.
+            ApiKeyNotFound: there is none, or it has ended: its successor would have ended with it.
             PermissionDenied: the key may do more than who rolls it.
         """
         old = await self._get(principal.tenant, key_id)
-        if old.revoked_at is not None:
+        has_expired = old.expires_at is not None and old.expires_at <= self.clock.now()
+        if old.revoked_at is not None or has_expired:
             raise ApiKeyNotFound
         if not old.scopes <= principal.permissions:
             raise PermissionDenied
