@@ -46,14 +46,15 @@ class Vault:
 
     def open(self, sealed: str, *, purpose: str) -> str:
         """Return the secret. Raises SealBroken."""
-        version, name, content = sealed.split(".", 2)
-        key = dict(self._keys).get(name)
-        if version != _VERSION or key is None:
-            raise SealBroken
-        raw = base64.urlsafe_b64decode(content)
         try:
+            version, name, content = sealed.split(".", 2)
+            raw = base64.urlsafe_b64decode(content)
+            key = dict(self._keys).get(name)
+            if version != _VERSION or key is None:
+                raise SealBroken
             return AESGCM(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], purpose.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
+            # ValueError: it was cut, or is no sealed text at all.
             raise SealBroken from None
 
 
