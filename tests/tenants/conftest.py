@@ -1,0 +1,27 @@
+"""The product without its worker, on a clock that the tests move."""
+
+import pytest
+
+from app.kit.clock import MovableClock, SystemClock
+from tests.world import running_world
+
+
+@pytest.fixture(scope="session")
+def clock():
+    return MovableClock(SystemClock().now())
+
+
+@pytest.fixture(scope="session")
+async def world(mongodb_url, database_name, clock):
+    async with running_world(mongodb_url, f"{database_name}-tenants", clock=clock, has_worker=False) as running:
+        yield running
+
+
+@pytest.fixture
+async def merchant(world):
+    return await world.merchant(webhooks=False)
+
+
+@pytest.fixture
+async def other(world):
+    return await world.merchant(webhooks=False)
