@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any
 
 from app.config import Settings
+from app.kit.logs import scrub
 
 _OFF = {"tracing": False, "metrics": False, "logs": False}
 _SAMPLED = 0.05
@@ -26,7 +27,28 @@ def start_error_tracking(settings: Settings) -> None:
         send_default_pii=False,
         max_request_body_size="never",
         include_local_variables=False,
+        before_send=scrubbed_event,
     )
+
+
+def scrubbed_event(event: dict[str, Any], _hint: dict[str, Any]) -> dict[str, Any]:
+    """Return an event without secrets and personal data: what an error says may quote what it met (T6)."""
+    request = event.get("request", {})
+    kept = {name: request[name] for name in ("method", "url") if name in request}
+    cleaned: dict[str, Any] = _scrubbed({**event, "request": kept})
+    return cleaned
+
+
+def _scrubbed(value: Any) -> Any:
+    match value:
+        case str():
+            return scrub(value)
+        case dict():
+            return {name: _scrubbed(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_scrubbed(inner) for inner in value]
+        case _:
+            return value
 
 
 def telemetry_of(settings: Settings) -> dict[str, Any]:
