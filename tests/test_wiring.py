@@ -1,0 +1,101 @@
+"""The wiring: everything joined once, nothing connected early, settings that arrive where they matter."""
+
+import dataclasses
+from datetime import timedelta
+
+import pytest
+
+from app.config import Settings
+from app.kit.clock import MovableClock, SystemClock
+from app.kit.ids import RandomIds
+from app.kit.scope import Mode, Scope
+from app.tenants.service import ProcessorNotConfigured
+from app.wiring import COLLECTIONS, wire
+
+
+def settings_of(mongodb_url="mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=100", **given):
+    return Settings(_env_file=None, environment="test", mongodb_url=mongodb_url, bcrypt_rounds=4, **given)
+
+
+@pytest.fixture
+async def wiring(mongodb_url, database_name):
+    """A started wiring on a clock that stands still."""
+    clock = MovableClock(SystemClock().now())
+    joined = wire(settings_of(mongodb_url, database_name=f"{database_name}-wiring"), clock=clock)
+    await joined.start()
+    yield joined
+    await joined.database.client.drop_database(joined.settings.database_name)
+    await joined.close()
+
+
+async def test_building_it_connects_to_nothing():
+    joined = wire(settings_of())
+    await joined.close()
+
+
+async def test_everything_shares_the_clock_and_the_ids_it_was_given():
+    clock = MovableClock()
+    ids = RandomIds(clock)
+    joined = wire(settings_of(), clock=clock, ids=ids)
+    try:
+        for field in dataclasses.fields(joined):
+            service = getattr(joined, field.name)
+            for name, given in (("clock", clock), ("ids", ids)):
+                assert getattr(service, name, given) is given, f"{field.name}.{name}"
+    finally:
+        await joined.close()
+
+
+@pytest.mark.parametrize(("scheme", "start"), [("bcrypt", "$2b$04$"), ("argon2id", "$argon2id$")])
+async def test_s10_the_setting_picks_the_password_scheme(scheme, start):
+    joined = wire(settings_of(password_scheme=scheme))
+    try:
+        assert joined.passwords.is_bcrypt == (scheme == "bcrypt")
+        assert (await joined.passwords.hash("correct horse battery")).startswith(start)
+    finally:
+        await joined.close()
+
+
+async def test_a_new_secret_key_opens_what_the_previous_one_sealed_and_signed():
+    old_key, new_key = "k" * 20 + "0123456789abcdefghij", "n" * 20 + "9876543210zyxwvutsrq"
+    old = wire(settings_of(secret_key=old_key))
+    new = wire(settings_of(secret_key=new_key, secret_key_previous=old_key))
+    try:
+        sealed = old.merchants.vault.seal("a secret", purpose="x")
+        assert new.merchants.vault.open(sealed, purpose="x") == "a secret"
+        token = old.guard.tokens.issue_access(user_id="u", tenant="t", role="owner", session_id="s")
+        assert new.guard.tokens.read_access(token).user_id == "u"
+    finally:
+        await old.close()
+        await new.close()
+
+
+async def test_it_starts_twice_on_one_database_with_every_collection(wiring):
+    await wiring.start()
+    names = set(await wiring.database.db.list_collection_names())
+    assert {collection.name for collection in COLLECTIONS} <= names
+    assert len({collection.name for collection in COLLECTIONS}) == len(COLLECTIONS)
+
+
+async def test_a_merchant_without_an_account_gets_the_deployments_in_its_mode_only(wiring):
+    gateways = wiring.payments.gateways
+    given = wiring.settings.default_mode
+    other = next(mode for mode in Mode if mode is not given)
+    lent = await gateways.of(Scope("mer_nobody", given))
+    assert lent is not None
+    with pytest.raises(ProcessorNotConfigured):
+        await gateways.of(Scope("mer_nobody", other))
+
+
+async def test_what_is_measured_on_demand_follows_the_facts(wiring):
+    metrics, clock = wiring.metrics, wiring.clock
+    for sample in wiring.health.samplers:
+        await sample()
+    assert metrics.worker_heartbeat_age_seconds._value.get() == float("inf")
+    assert metrics.inbox_depth._value.get() == metrics.inbox_age_seconds._value.get() == 0
+    await wiring.heartbeats.record("worker")
+    clock.moment = await wiring.heartbeats.find_newest("worker") + timedelta(seconds=42)
+    for sample in wiring.health.samplers:
+        await sample()
+    assert metrics.worker_heartbeat_age_seconds._value.get() == 42
+    assert metrics.breaker_open.labels(wiring.settings.processor_url)._value.get() == 0
