@@ -97,6 +97,8 @@ async def serve(config: SimulatorConfig | None = None) -> AsyncIterator[RunningS
     config = config or SimulatorConfig(port=0, quiet=True)
     world = World(config)
     listener = socket.create_server((config.host, config.port))
+    # What uvicorn sets on its own sockets; without it every answer waits for the client's delayed acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = _QuietServer(_settings(world, config, is_guest=True))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:

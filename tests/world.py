@@ -215,6 +215,8 @@ async def running_world(
 @contextlib.asynccontextmanager
 async def _served(app: Any) -> AsyncIterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
+    # What uvicorn sets on its own sockets; without it every answer waits for the client's delayed acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=2)
     server = _QuietServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
