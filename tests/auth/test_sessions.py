@@ -197,3 +197,29 @@ async def test_s13_nobody_ends_another_persons_session(world, merchant, other, h
         answer = await world.ask("DELETE", f"{SESSIONS}/{owner_session}", bearer=token)
         assert (answer.status, answer.code) == (404, "session_not_found")
     assert (await refreshed(world, merchant.refresh_token)).status == 200
+
+
+async def test_s6_a_user_disabled_behind_the_services_back_is_out_too(world, clock, merchant):
+    """A status that was set while a sign-in was under way ends what no list of sessions named."""
+    users = world.wiring.database.collection("users")
+    await users.update_one({"email": merchant.email}, {"$set": {"status": "disabled"}})
+    clock.advance(seconds=MOST_SECONDS)
+    assert await status_of(world, merchant.token) == 401
+    assert (await refreshed(world, merchant.refresh_token)).status == 401
+
+
+@pytest.mark.parametrize(("token", "status"), [(None, 200), ("good", 200), ("bad", 401)])
+async def test_an_open_page_takes_no_credentials_or_good_ones(world, merchant, token, status):
+    bearer = {"good": merchant.token, "bad": merchant.token + "x"}.get(token)
+    assert (await world.ask("GET", "/db-status", bearer=bearer)).status == status
+    assert (await world.ask("GET", "/health", bearer=bearer)).status == 200  # nobody looks at them here
+
+
+async def test_t6_what_the_services_return_shows_no_token(world, merchant):
+    signed_in = await world.wiring.sessions.sign_in(
+        email=merchant.email, password=PASSWORD, address="here", user_agent=None
+    )
+    shown = repr(signed_in)
+    assert signed_in.session_id in shown
+    assert signed_in.access_token not in shown
+    assert signed_in.refresh_token not in shown
