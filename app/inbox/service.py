@@ -143,25 +143,25 @@ class Inbox:
         claimed = await self.store.claim_due_event(owner=self.ids.new(Prefix.LEASE))
         if claimed is None:
             return False
-        event_type = None
         try:
             event = self.reader.read(claimed.event.body)
-            event_type = event.type
+        except ValueError:
+            await self._postpone(claimed, reason="unreadable", event_type=None)
+            return True
+        try:
             state = await self._apply(claimed, event)
             self.on_event(event.type, state.value)
         except LeaseLost:
-            self.on_event(event_type or "unreadable", "lease_lost")
-        except ValueError:
-            await self._postpone(claimed, reason="unreadable", event_type=None)
+            self.on_event(event.type, "lease_lost")
         except Problem as problem:
-            await self._postpone(claimed, reason=problem.code, event_type=event_type)
+            await self._postpone(claimed, reason=problem.code, event_type=event.type)
         except PyMongoError:
             # The database could not say; the lease runs out and the event comes back.
             raise
         except Exception:  # noqa: BLE001  one event must not stop the others, whatever it met
             # A defect of ours: the event comes back a few times, then it is parked and not lost.
-            _LOG.exception("event_not_applied", event=claimed.event.id, type=event_type)
-            await self._postpone(claimed, reason="defect", event_type=event_type)
+            _LOG.exception("event_not_applied", event_id=claimed.event.id, type=event.type)
+            await self._postpone(claimed, reason="defect", event_type=event.type)
         return True
 
     async def _signer(self, merchant: str, body: bytes, signature: str | None) -> Scope:

@@ -1,0 +1,245 @@
+"""What the worker makes of stored events, in any order, with any of them poisonous (B1, B5-B7, B10, B14, B17-B19)."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from app.inbox.models import EventState
+from app.inbox.service import MOST_ATTEMPTS
+from app.inbox.store import LeaseLost
+from app.payments.models import OrderState, PaymentStatus
+from tests.inbox.conftest import new_event_id
+
+
+async def become_due_and_apply(shop, postman):
+    """Go through every further attempt of what was postponed."""
+    for _ in range(MOST_ATTEMPTS):
+        await shop.apply_events()
+        await postman.due()
+
+
+async def test_b1_an_event_of_an_order_that_we_had_no_time_to_save_finds_its_payment(shop, postman):
+    payment, event = await postman.paid()
+    await shop.change(payment["id"], order_id=None, order_state="unknown")
+    await postman.deliver(event, event_id=new_event_id())
+    assert await shop.apply_events() == 1
+    stored = await shop.stored(payment["id"])
+    assert (stored.order_id, stored.order_state) == (payment["order_id"], OrderState.READY)
+    assert stored.status is PaymentStatus.COMPLETED
+
+
+async def test_b19_an_event_of_an_order_that_is_not_ours_is_ignored(shop, postman):
+    order = await shop.at_processor("POST", "/v1/orders", {"amount": 700, "currency": "INR", "receipt": "their-own"})
+    paid = await shop.pay({"order_id": order["id"]})
+    await postman.deliver(await postman.event_of(paid["razorpay_payment_id"]), event_id=new_event_id())
+    await shop.apply_events()
+    (stored,) = await postman.stored()
+    assert (stored["state"], stored["reason"]) == ("ignored", "not_our_order")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"order_id": None}, "no_order"), ({"order_id": "order_NobodyKnowsIt0"}, "not_our_order")],
+)
+async def test_b19_an_event_without_an_order_we_could_find_is_ignored(shop, postman, change, reason):
+    payment, event = await postman.paid()
+    event["payload"]["payment"]["entity"] |= change
+    await postman.deliver(event, event_id=new_event_id())
+    await shop.apply_events()
+    (stored,) = await postman.stored()
+    assert (stored["state"], stored["reason"]) == ("ignored", reason)
+    assert (await shop.stored(payment["id"])).attempts == ()
+
+
+async def test_a4_b19_money_of_an_orphan_order_with_our_receipt_is_placed_in_suspense(shop, postman):
+    payment = (await shop.create()).data
+    # Our stored order is another than the one that carries our receipt: the orphan of a lost request.
+    await shop.change(payment["id"], order_id="order_TheOneThatWon0")
+    paid = await shop.pay(payment)
+    await postman.deliver(await postman.event_of(paid["razorpay_payment_id"]), event_id=new_event_id())
+    await shop.apply_events()
+    stored = await shop.stored(payment["id"])
+    assert (stored.status, [item["reason"] for item in await shop.suspense()]) == (
+        PaymentStatus.PENDING,
+        ["orphan_order"],
+    )
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+async def test_b6_events_in_any_order_end_captured(shop, postman, order):
+    payment, captured = await postman.paid()
+    (said,) = captured["payload"].values()
+    attempt = said["entity"]["id"]
+    early = {"status": "authorized", "captured": False, "fee": None, "tax": None}
+    events = [
+        captured,
+        await postman.event_of(attempt, "payment.authorized", **early),
+        await postman.event_of(attempt, "payment.failed", status="failed", captured=False),
+    ]
+    for number in order:
+        await postman.deliver(events[number], event_id=new_event_id())
+    assert await shop.apply_events() == 3
+    stored = await shop.stored(payment["id"])
+    assert (stored.status, stored.amount_captured) == (PaymentStatus.COMPLETED, 50_000)
+
+
+async def test_b18_workers_side_by_side_apply_each_event_once(shop, postman):
+    paid = [await postman.paid() for _ in range(6)]
+    for _, event in paid:
+        await postman.deliver(event, event_id=new_event_id())
+    worked = await asyncio.gather(*(shop.wiring.inbox.apply_next() for _ in range(20)))
+    assert sum(worked) == 6
+    for payment, _ in paid:
+        assert (await shop.stored(payment["id"])).version == 3
+
+
+async def test_b10_an_event_of_another_account_is_kept_apart(shop, postman):
+    account = shop.merchant.account
+    await shop.merchant.ask_as_owner(
+        "PUT",
+        "/api/v1/merchant/processor",
+        {
+            "key_id": account["key_id"],
+            "key_secret": account["key_secret"],
+            "gateway_account_id": account["account_id"],
+        },
+    )
+    payment, event = await postman.paid()
+    await postman.deliver(event | {"account_id": "acc_SomebodyElse00"}, event_id=new_event_id())
+    await shop.apply_events()
+    (stored,) = await postman.stored()
+    assert (stored["state"], stored["reason"]) == ("quarantined", "other_account")
+    assert (await shop.stored(payment["id"])).status is PaymentStatus.PENDING
+    await postman.deliver(event, event_id=new_event_id())
+    await shop.apply_events()
+    assert (await shop.stored(payment["id"])).status is PaymentStatus.COMPLETED
+
+
+async def test_b14_poison_is_parked_and_stops_nothing(shop, postman):
+    poison = [b"\x00\xff", b"[]", b'{"event": 7}', b'{"entity": "event", "event": "payment.captured"}', b"{" * 500]
+    good = [await postman.paid() for _ in range(5)]
+    for bad, (_, event) in zip(poison, good, strict=True):
+        assert (await postman.deliver(bad, event_id=new_event_id())).status == 200
+        assert (await postman.deliver(event, event_id=new_event_id())).status == 200
+    await become_due_and_apply(shop, postman)
+    for payment, _ in good:
+        assert (await shop.stored(payment["id"])).status is PaymentStatus.COMPLETED
+    states = [event["state"] for event in await postman.stored()]
+    assert states.count("applied") == 5
+    assert set(states) <= {"applied", "parked", "ignored"}
+    parked = [event for event in await postman.stored() if event["state"] == "parked"]
+    assert parked
+    assert {event["attempts"] for event in parked} == {MOST_ATTEMPTS}
+    assert {event["reason"] for event in parked} == {"unreadable"}
+
+
+async def test_b14_an_unknown_type_is_ignored_and_counted(shop, postman):
+    event = {"entity": "event", "event": "subscription.charged", "contains": ["subscription"], "payload": {}}
+    await postman.deliver(event, event_id=new_event_id())
+    await shop.apply_events()
+    (stored,) = await postman.stored()
+    assert (stored["state"], stored["reason"], stored["type"]) == (
+        "ignored",
+        "nothing_to_apply",
+        "subscription.charged",
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [
+        ("error_before", "processor_outcome_unknown"),
+        ("unauthorized_string", "processor_credentials_refused"),
+        ("rate_limit", "processor_unavailable"),
+    ],
+)
+async def test_b1_a_look_at_the_order_that_fails_postpones_the_event(shop, postman, mode, reason):
+    payment, event = await postman.paid()
+    await shop.change(payment["id"], order_id=None, order_state="unknown")
+    await postman.deliver(event, event_id=new_event_id())
+    await shop.fault("GET /v1/orders/{id}", mode, times=None)
+    assert await shop.apply_events() == 1
+    (stored,) = await postman.stored()
+    assert (stored["state"], stored["reason"]) == ("received", reason)
+    assert await shop.apply_events() == 0
+    await shop.heal()
+    await postman.due()
+    await shop.apply_events()
+    assert (await shop.stored(payment["id"])).status is PaymentStatus.COMPLETED
+
+
+async def test_a_defect_of_ours_postpones_the_event_and_stops_nothing(shop, postman):
+    payment, event = await postman.paid()
+    await postman.deliver(event, event_id=new_event_id())
+    # A document that our own code can't read any more.
+    await shop.change(payment["id"], status="no-such-status")
+    assert await shop.apply_events() == 1
+    (stored,) = await postman.stored()
+    assert (stored["state"], stored["reason"], stored["type"]) == ("received", "defect", "payment.captured")
+    await shop.change(payment["id"], status="pending")
+    await postman.due()
+    await shop.apply_events()
+    assert (await shop.stored(payment["id"])).status is PaymentStatus.COMPLETED
+
+
+async def test_p3_a_worker_that_lost_its_lease_writes_nothing(shop, postman):
+    payment, event = await postman.paid()
+    await postman.deliver(event, event_id=new_event_id())
+    store = shop.wiring.inbox.store
+    late = await store.claim_due_event(owner="lse_late")
+    assert late is not None
+    assert await store.claim_due_event(owner="lse_other") is None
+    await postman.due()
+    twin = await store.claim_due_event(owner="lse_twin")
+    assert twin is not None
+    with pytest.raises(LeaseLost):
+        await store.finish_event(late.event.scope, late, EventState.APPLIED, at=shop.clock.now())
+    await postman.due()
+    await shop.apply_events()
+    assert (await shop.stored(payment["id"])).status is PaymentStatus.COMPLETED
+
+
+async def test_an_event_is_listed_inspected_and_replayed(shop, postman):
+    payment, event = await postman.paid()
+    await postman.deliver(event, event_id="evt-shown")
+    (waiting,) = await postman.stored()
+    path = f"/api/v1/events/{waiting['id']}"
+    early = await shop.merchant.ask_as_owner("POST", f"{path}/replay")
+    assert (early.status, early.code) == (409, "event_not_replayable")
+    await shop.apply_events()
+    detail = (await shop.merchant.ask_as_owner("GET", path)).data
+    assert (detail["state"], detail["event_id"], detail["payload"]["event"]) == ("applied", "evt-shown", event["event"])
+    version = (await shop.stored(payment["id"])).version
+    replayed = await shop.merchant.ask_as_owner("POST", f"{path}/replay")
+    assert replayed.data["state"] == "received"
+    assert await shop.apply_events() == 1
+    assert (await shop.stored(payment["id"])).version == version
+    applied = await shop.merchant.ask_as_owner("GET", "/api/v1/events?state=applied&type=payment.captured")
+    assert [row["id"] for row in applied.data["items"]] == [waiting["id"]]
+    none = await shop.merchant.ask_as_owner("GET", "/api/v1/events?state=parked")
+    assert none.data["items"] == []
+
+
+async def test_s13_another_merchants_event_is_not_there(shop, postman):
+    await postman.deliver({"event": "x"}, event_id=new_event_id())
+    (mine,) = await postman.stored()
+    other = await shop.world.merchant(webhooks=False)
+    for method, path in (("GET", ""), ("POST", "/replay")):
+        answer = await other.ask_as_owner(method, f"/api/v1/events/{mine['id']}{path}")
+        assert (answer.status, answer.code) == (404, "event_not_found")
+
+
+async def test_an_unreadable_event_is_shown_without_payload(shop, postman):
+    await postman.deliver(b"\xff", event_id=new_event_id())
+    (stored,) = await postman.stored()
+    detail = (await shop.merchant.ask_as_owner("GET", f"/api/v1/events/{stored['id']}")).data
+    assert (detail["payload"], detail["size_bytes"]) == (None, 1)
+
+
+async def test_the_backlog_is_measured(shop, postman):
+    store = shop.wiring.inbox.store
+    assert await store.measure_backlog() == (0, None)
+    await postman.deliver({"event": "x"}, event_id=new_event_id())
+    count, oldest = await store.measure_backlog()
+    assert (count, oldest is not None) == (1, True)
