@@ -116,17 +116,15 @@ class Payments:
             result = await self.intents.insert_payment(
                 scope, payment, claim=claim, next_check_at=payment.created_at + FIRST_CHECK
             )
-            match result:
-                case InsertResult.INSERTED:
-                    return await self._open_order(scope, payment, gateway, claim=claim, render=render, is_new=True)
-                case InsertResult.KEY_TAKEN | InsertResult.REFERENCE_TAKEN:
-                    # A repetition breaks both unique indexes, and which one the database names depends on the
-                    # order in which they were built: so the key is asked first in either case.
-                    claimed = await self.intents.find_by_key(scope, key=key)
-                    if claimed is not None and not await self._forgotten(scope, claimed):
-                        return await self._continue(scope, claimed, gateway, claim=claim, render=render)
-                    if claimed is None and result is InsertResult.REFERENCE_TAKEN:
-                        raise ReferenceTaken(param="reference")
+            if result is InsertResult.INSERTED:
+                return await self._open_order(scope, payment, gateway, claim=claim, render=render, is_new=True)
+            # A repetition breaks both unique indexes, and which one the database names depends on the order in which
+            # they were built: so the key is asked first in either case.
+            claimed = await self.intents.find_by_key(scope, key=key)
+            if claimed is not None and not await self._forgotten(scope, claimed):
+                return await self._continue(scope, claimed, gateway, claim=claim, render=render)
+            if claimed is None and result is InsertResult.REFERENCE_TAKEN:
+                raise ReferenceTaken(param="reference")
         raise PaymentBusy(retry_after_seconds=1)
 
     async def get_payment(self, scope: Scope, payment_id: str) -> Payment:

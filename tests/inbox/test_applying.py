@@ -2,8 +2,10 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from app.inbox.models import EventState
 from app.inbox.service import MOST_ATTEMPTS
@@ -147,18 +149,19 @@ async def test_b14_an_unknown_type_is_ignored_and_counted(shop, postman):
 
 
 @pytest.mark.parametrize(
-    ("mode", "reason"),
+    ("fault", "reason"),
     [
-        ("error_before", "processor_outcome_unknown"),
-        ("unauthorized_string", "processor_credentials_refused"),
-        ("rate_limit", "processor_unavailable"),
+        ({"mode": "error_before"}, "processor_outcome_unknown"),
+        ({"mode": "error_before", "status": 400}, "processor_outcome_unknown"),
+        ({"mode": "unauthorized_string"}, "processor_credentials_refused"),
+        ({"mode": "rate_limit"}, "processor_unavailable"),
     ],
 )
-async def test_b1_a_look_at_the_order_that_fails_postpones_the_event(shop, postman, mode, reason):
+async def test_b1_a_look_at_the_order_that_fails_postpones_the_event(shop, postman, fault, reason):
     payment, event = await postman.paid()
     await shop.change(payment["id"], order_id=None, order_state="unknown")
     await postman.deliver(event, event_id=new_event_id())
-    await shop.fault("GET /v1/orders/{id}", mode, times=None)
+    await shop.fault("GET /v1/orders/{id}", **fault, times=None)
     assert await shop.apply_events() == 1
     (stored,) = await postman.stored()
     assert (stored["state"], stored["reason"]) == ("received", reason)
@@ -181,6 +184,68 @@ async def test_a_defect_of_ours_postpones_the_event_and_stops_nothing(shop, post
     await postman.due()
     await shop.apply_events()
     assert (await shop.stored(payment["id"])).status is PaymentStatus.COMPLETED
+
+
+async def test_p3_a_worker_that_is_overtaken_while_it_applies_leaves_no_mark(shop, postman):
+    payment, event = await postman.paid()
+    await postman.deliver(event, event_id=new_event_id())
+    inbox, ends = shop.wiring.inbox, []
+    events = shop.wiring.database.collection("inbox_events")
+
+    class Slow:
+        async def record_evidence(self, *args, **kwargs):
+            await events.update_one({}, {"$set": {"owner": "lse_twin"}})
+            return await inbox.outcomes.record_evidence(*args, **kwargs)
+
+    overtaken = replace(inbox, outcomes=Slow(), on_event=lambda name, end: ends.append((name, end)))
+    assert await overtaken.apply_next()
+    assert ends == [("payment.captured", "lease_lost")]
+    assert (await shop.stored(payment["id"])).attempts == ()
+
+
+async def test_p3_a_worker_that_is_overtaken_at_its_last_try_parks_nothing(shop, postman):
+    await postman.deliver(b"poison", event_id=new_event_id())
+    events = shop.wiring.database.collection("inbox_events")
+    await events.update_one({}, {"$set": {"attempts": MOST_ATTEMPTS - 1}})
+
+    class Slow:
+        def __getattr__(self, name):
+            return getattr(shop.wiring.inbox.store, name)
+
+        async def claim_due_event(self, *, owner):
+            claimed = await shop.wiring.inbox.store.claim_due_event(owner=owner)
+            await events.update_one({}, {"$set": {"owner": "lse_twin"}})
+            return claimed
+
+    assert await replace(shop.wiring.inbox, store=Slow()).apply_next()
+    (stored,) = await postman.stored()
+    assert stored["state"] == "received"
+
+
+async def test_b13_an_event_that_the_database_could_not_mark_comes_back(shop, postman):
+    event = {"entity": "event", "event": "subscription.charged", "contains": [], "payload": {}}
+    await postman.deliver(event, event_id=new_event_id())
+
+    class Lost:
+        def __getattr__(self, name):
+            return getattr(shop.wiring.inbox.store, name)
+
+        async def finish_event(self, *args, **kwargs):
+            raise AutoReconnect
+
+    with pytest.raises(AutoReconnect):
+        await replace(shop.wiring.inbox, store=Lost()).apply_next()
+    await postman.due()
+    assert await shop.apply_events() == 1
+
+
+async def test_every_payment_of_an_event_is_applied(shop, postman):
+    (first, event), (second, other) = await postman.paid(), await postman.paid()
+    event["payload"]["payment"] = [event["payload"]["payment"], other["payload"]["payment"]]
+    await postman.deliver(event, event_id=new_event_id())
+    assert await shop.apply_events() == 1
+    for payment in (first, second):
+        assert (await shop.stored(payment["id"])).status is PaymentStatus.COMPLETED
 
 
 async def test_p3_a_worker_that_lost_its_lease_writes_nothing(shop, postman):
