@@ -93,16 +93,18 @@ class Guard:
         if admitted is None:
             if mode_of_key_secret(secret) is None:
                 raise TokenInvalid
-            admitted = await self._load_key(digest)
+            admitted = await self._load_key(digest, *self.tokens.former_digests_of_key(secret))
             self.cache.put(digest, admitted)
         if key_id is not None and key_id != admitted.principal.subject_id:
             raise TokenInvalid
         return self._still(admitted)
 
-    async def _load_key(self, digest: str) -> Admitted:
-        key = await self.keys.find_by_digest(digest)
+    async def _load_key(self, digest: str, *former: str) -> Admitted:
+        key = await self.keys.find_by_digest(digest, *former)
         if key is None or key.revoked_at is not None:
             raise TokenInvalid
+        if key.digest in former:
+            await self.keys.replace_digest(key.tenant, key.id, former=key.digest, digest=digest)
         now = self.clock.now()
         if key.last_used_at is None or now - key.last_used_at > _USE_NOTED_EVERY:
             await self.keys.record_use(key.tenant, key.id, at=now)

@@ -52,9 +52,16 @@ class KeyStore:
             }
         )
 
-    async def find_by_digest(self, digest: str) -> ApiKey | None:
-        """Return the key with this digest: the key itself tells whose it is."""
-        return _key(await self._keys.find_one({"digest": {"$eq": digest}}))
+    async def find_by_digest(self, *digests: str) -> ApiKey | None:
+        """Return the key with one of these digests of one secret: the key itself tells whose it is."""
+        # One query for all of them: a digest that is replaced between two queries would be missed by both.
+        return _key(await self._keys.find_one({"digest": {"$in": list(digests)}}))
+
+    async def replace_digest(self, tenant: str, key_id: str, *, former: str, digest: str) -> None:
+        """Store the digest of the current SECRET_KEY instead of the former one's; doing so twice is fine."""
+        await self._keys.update_one(
+            {"_id": {"$eq": key_id}, "tenant": tenant, "digest": former}, {"$set": {"digest": digest}}
+        )
 
     async def find_key(self, tenant: str, key_id: str) -> ApiKey | None:
         """Return a key of a merchant."""

@@ -2,6 +2,8 @@
 
 One deployment uses exactly one JWS algorithm. The key is picked by `kid` from a fixed map of at most two: the current
 SECRET_KEY and the previous one. Every other header parameter is refused, so none can point anywhere (S1, S2).
+
+Everything is made with the current SECRET_KEY and verified with both, so a rotation ends no session and no API key.
 """
 
 import base64
@@ -47,13 +49,13 @@ class AccessClaims:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Makes and judges tokens with keys derived from the deployment's secrets. Shows none of them."""
+    """Makes and judges tokens with keys derived from the deployment's secrets, the current first. Shows none."""
 
     clock: Clock
     algorithm: str
     keys: Mapping[str, OctKey]
     current: str
-    master: bytes
+    masters: tuple[bytes, ...]
     access_minutes: int
 
     def __repr__(self) -> str:
@@ -63,14 +65,14 @@ class Tokens:
     def create(
         cls, *, clock: Clock, algorithm: str, secret: str, previous_secret: str, access_minutes: int
     ) -> "Tokens":
-        """Return tokens signed with the secret; those of the previous secret stay good until they expire."""
-        keys = {_kid(one): OctKey.import_key(one) for one in (secret, previous_secret) if one}
+        """Return tokens signed with the secret; what the previous secret signed stays good."""
+        secrets_held = [one for one in (secret, previous_secret) if one]
         return cls(
             clock=clock,
             algorithm=algorithm,
-            keys=keys,
+            keys={_kid(one): OctKey.import_key(one) for one in secrets_held},
             current=_kid(secret),
-            master=hashlib.sha256(b"payment-gateway tokens v1:" + secret.encode()).digest(),
+            masters=tuple(_master(one) for one in secrets_held),
             access_minutes=access_minutes,
         )
 
@@ -111,12 +113,13 @@ class Tokens:
 
     def issue_refresh(self, *, session_id: str, generation: int, salt: str) -> str:
         """Return the refresh token of one generation: always the same one, so that a lost answer can be repeated."""
-        return f"{REFRESH_PREFIX}.{session_id}.{generation}.{self._refresh_mac(session_id, generation, salt)}"
+        return _refresh_token(self.masters[0], session_id, generation, salt)
 
     def is_refresh(self, token: str, *, generation: int, session_id: str, salt: str) -> bool:
-        """Tell whether a token is the genuine one of this generation."""
-        wanted = self.issue_refresh(session_id=session_id, generation=generation, salt=salt)
-        return hmac.compare_digest(wanted.encode(), token.encode("utf-8", "surrogateescape"))
+        """Tell whether a token is the genuine one of this generation, of the current or the previous secret."""
+        given = token.encode("utf-8", "surrogateescape")
+        wanted = (_refresh_token(master, session_id, generation, salt).encode() for master in self.masters)
+        return any(hmac.compare_digest(one, given) for one in wanted)
 
     def new_key_secret(self, mode: Mode) -> str:
         """Return a fresh API-key secret: prefix, 256 random bits, checksum (for secret scanners and quick refusal)."""
@@ -125,7 +128,11 @@ class Tokens:
 
     def digest_of_key(self, secret: str) -> str:
         """Return what is stored of an API-key secret: a keyed digest, useless without the deployment's secret."""
-        return hmac.digest(self.master, b"api-key:" + secret.encode("utf-8", "surrogateescape"), "sha256").hex()
+        return _key_digest(self.masters[0], secret)
+
+    def former_digests_of_key(self, secret: str) -> tuple[str, ...]:
+        """Return what was stored of an API-key secret before SECRET_KEY was rotated; none without a previous one."""
+        return tuple(_key_digest(master, secret) for master in self.masters[1:])
 
     def _key_of(self, signature: Any) -> OctKey:
         header = signature.headers() if isinstance(signature, CompactSignature) else {}
@@ -145,10 +152,6 @@ class Tokens:
         has_begun = max(issued, valid_from) - LEEWAY_SECONDS <= now
         if not has_begun or now >= expires + LEEWAY_SECONDS or expires - issued > self.access_seconds:
             raise TokenInvalid
-
-    def _refresh_mac(self, session_id: str, generation: int, salt: str) -> str:
-        message = f"refresh:{session_id}:{generation}:{salt}".encode()
-        return base64.urlsafe_b64encode(hmac.new(self.master, message, hashlib.sha256).digest()).decode().rstrip("=")
 
 
 def session_of_refresh(token: str) -> tuple[str, int]:
@@ -196,6 +199,20 @@ def _checksum(body: str) -> str:
         number, digit = divmod(number, len(digits))
         letters.append(digits[digit])
     return "".join(reversed(letters))
+
+
+def _refresh_token(master: bytes, session_id: str, generation: int, salt: str) -> str:
+    message = f"refresh:{session_id}:{generation}:{salt}".encode()
+    mac = base64.urlsafe_b64encode(hmac.digest(master, message, "sha256")).decode().rstrip("=")
+    return f"{REFRESH_PREFIX}.{session_id}.{generation}.{mac}"
+
+
+def _key_digest(master: bytes, secret: str) -> str:
+    return hmac.digest(master, b"api-key:" + secret.encode("utf-8", "surrogateescape"), "sha256").hex()
+
+
+def _master(secret: str) -> bytes:
+    return hashlib.sha256(b"payment-gateway tokens v1:" + secret.encode()).digest()
 
 
 def _kid(secret: str) -> str:
