@@ -28,11 +28,11 @@ class PermissionDenied(Problem):
 
 
 class TooManyAttempts(Problem):
-    """Too many failed sign-ins for this account, from this address, or altogether (S7)."""
+    """Too many wrong passwords for this account, from this address, or altogether (S7)."""
 
     code = "too_many_attempts"
     kind = Kind.RATE_LIMITED
-    message = "Too many failed sign-ins; try again later."
+    message = "Too many wrong passwords; try again later."
 
 
 class TooManySignIns(Problem):

@@ -103,12 +103,15 @@ class Accounts:
 
         Raises:
             WrongPassword, PasswordRefused, TooManySignIns.
+            TooManyAttempts: nothing was looked at (S7).
         """
         user = await self.get_user(principal.tenant, principal.subject_id)
         check_acceptable(new, email=user.email, is_bcrypt=self.passwords.is_bcrypt)
+        await self.sessions.throttle.count_proof(user_id=user.id)
         fits, _ = await self.passwords.verify(current, user.hashed_password)
         if not fits:
             raise WrongPassword(param="current_password")
+        await self.sessions.throttle.forgive_proofs(user_id=user.id)
         hashed = await self.passwords.hash(new)
         await self.users.update_user(user.tenant, user.id, at=self.clock.now(), changes={"hashed_password": hashed})
         await self.sessions.end_all(user, because="password_changed", but=principal.session_id)

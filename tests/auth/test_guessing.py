@@ -8,9 +8,11 @@ import pytest
 
 from app.auth.keys_store import AttemptStore
 from app.auth.passwords import Passwords
-from app.auth.problems import InvalidCredentials, SignupDisabled, TooManyAttempts
+from app.auth.problems import InvalidCredentials, SignupDisabled, TooManyAttempts, WrongPassword
 from app.auth.service import NewUser
 from app.auth.throttle import PER_ACCOUNT, PER_ADDRESS, WINDOW, Throttle
+from app.kit.scope import Mode
+from app.web.principal import Principal, SubjectKind
 
 PASSWORD = "correct horse battery"
 
@@ -103,6 +105,59 @@ async def test_s7_over_http_a_locked_account_answers_429_with_the_wait(merchant,
     answer = await sign_in(merchant.email.upper())
     assert (answer.status, answer.code) == (429, "too_many_attempts")
     assert answer.headers["Retry-After"] == str(int(WINDOW.total_seconds()))
+
+
+@pytest.fixture
+def change(world, sessions):
+    """The product's change of password, which notes its delays instead of waiting."""
+    accounts = dataclasses.replace(world.wiring.accounts, sessions=sessions)
+
+    async def change(user, current):
+        principal = Principal(
+            tenant=user.tenant,
+            mode=Mode.TEST,
+            subject_id=user.id,
+            subject_kind=SubjectKind.USER,
+            user_id=user.id,
+            permissions=frozenset(),
+        )
+        await accounts.change_password(principal, current=current, new=PASSWORD)
+
+    return change
+
+
+async def test_s7_a_stolen_access_token_does_not_guess_the_password_without_end(
+    world, clock, merchant, guess, change, waits
+):
+    user = (await guess(merchant.email, PASSWORD)).user
+    hashed = world.wiring.passwords.hashed_count
+    ends = await asyncio.gather(*(change(user, "a wrong phrase") for _ in range(30)), return_exceptions=True)
+    kinds = [type(end) for end in ends]
+    assert (kinds.count(WrongPassword), kinds.count(TooManyAttempts)) == (PER_ACCOUNT, 30 - PER_ACCOUNT)
+    assert world.wiring.passwords.hashed_count == hashed + PER_ACCOUNT
+    assert sorted(waits) == [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75]
+    with pytest.raises(TooManyAttempts):
+        await change(user, PASSWORD)
+    body = {"current_password": PASSWORD, "new_password": "another phrase"}
+    over_http = await merchant.ask_as_owner("POST", "/api/v1/auth/password", body)
+    assert (over_http.status, over_http.code) == (429, "too_many_attempts")
+    assert over_http.headers["Retry-After"] == str(int(WINDOW.total_seconds()))
+    assert (await guess(merchant.email, PASSWORD)).user == user  # the thief locks nobody out of signing in
+    clock.advance(seconds=WINDOW.total_seconds())
+    await change(user, PASSWORD)
+
+
+async def test_s7_a_changed_password_gives_the_budget_back_and_a_stranger_cannot_use_it_up(
+    merchant, guess, change, throttle
+):
+    user = (await guess(merchant.email, PASSWORD)).user
+    for _ in range(PER_ACCOUNT):
+        await throttle.count(account=merchant.email, address="a stranger's")
+    for _ in range(2):
+        for _ in range(PER_ACCOUNT - 1):
+            with pytest.raises(WrongPassword):
+                await change(user, "a wrong phrase")
+        await change(user, PASSWORD)
 
 
 async def test_s7_the_counters_name_nobody(world, throttle):
