@@ -25,9 +25,9 @@ read -ra packages <<< "${TEST_PACKAGES:-}"
 ((${#packages[@]} == 0)) || stage "system packages" scripts/packages.sh "${packages[@]}"
 read -ra arguments <<< "${PYTEST_ARGS:-}"
 printf '\n== tests\n'
-"$bin/python" -m pytest --numprocesses "${TEST_PROCESSES:-auto}" --cov "${arguments[@]}"
-# A part of the suite covers a part of the code, so only a whole run is held to this.
-((${#arguments[@]} == 0)) || exit 0
+# A part of the suite covers a part of the code, so only a whole run is held to its coverage.
+((${#arguments[@]} == 0)) || exec "$bin/python" -m pytest --numprocesses "${TEST_PROCESSES:-auto}" "${arguments[@]}"
+"$bin/python" -m pytest --numprocesses "${TEST_PROCESSES:-auto}" --cov
 # What money rests on has no line and no branch that no test runs. Silent when it holds: the run ends in pytest's own
 # closing line.
 rooms='app/kit/*,app/gateways/*,app/payments/*,app/inbox/*'

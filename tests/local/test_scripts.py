@@ -111,4 +111,17 @@ def test_a_stage_that_fails_is_named_and_the_last(clone):
     program(binaries, "lint-imports", "exit 0")
     status, said = command(str(clone / "scripts" / "check.sh"), "all", TEST_PROCESSES="2", PYTEST_ARGS="-k money")
     assert status == 0
-    assert said.splitlines()[-1] == "python -m pytest --numprocesses 2 --cov -k money"
+    assert said.splitlines()[-1] == "python -m pytest --numprocesses 2 -k money"
+
+
+@pytest.mark.parametrize("is_covered", [True, False])
+def test_a_whole_run_is_held_to_its_coverage_and_silent_about_it(clone, is_covered):
+    binaries = clone / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    for name in ("ruff", "lint-imports", "mypy", "python"):
+        program(binaries, name, f'echo "{name} $@"')
+    program(binaries, "coverage", f"echo app/kit/money.py 99%; exit {0 if is_covered else 2}")
+    status, said = command(str(clone / "scripts" / "check.sh"), "all", TEST_PROCESSES="2")
+    assert status == (0 if is_covered else 1)
+    last = "python -m pytest --numprocesses 2 --cov" if is_covered else "Stopped: kit, gateways, payments and inbox"
+    assert said.splitlines()[-1].startswith(last)
