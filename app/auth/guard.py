@@ -116,7 +116,7 @@ class Guard:
             user_id=key.created_by,
             permissions=frozenset(key.scopes),
         )
-        return Admitted(principal, key.expires_at)
+        return Admitted(principal, key.ends_at)
 
     async def _by_token(self, token: str) -> Principal:
         admitted = self.cache.get(token)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from app.audit.service import Actor, Audit
 from app.auth.keys_store import KeyStore
 from app.auth.models import KEY_SCOPES, ApiKey, Permission
-from app.auth.problems import ApiKeyNotFound, PermissionDenied
+from app.auth.problems import ApiKeyNotFound, ExpiryPassed, PermissionDenied
 from app.auth.tokens import Tokens
 from app.kit.clock import Clock
 from app.kit.ids import Ids, Prefix
@@ -47,10 +47,12 @@ class ApiKeys:
         scopes: frozenset[Permission] | None,
         expires_at: datetime | None = None,
     ) -> NewKey:
-        """Make a key. Its maker can't give it more than they have. Raises PermissionDenied."""
+        """Make a key. Its maker can't give it more than they have. Raises PermissionDenied, ExpiryPassed."""
         wanted = KEY_SCOPES & principal.permissions if scopes is None else scopes
         if not wanted <= principal.permissions:
             raise PermissionDenied
+        if expires_at is not None and expires_at <= self.clock.now():
+            raise ExpiryPassed(param="expires_at")
         made = await self._make(principal, name=name, mode=mode, scopes=frozenset(wanted), expires_at=expires_at)
         await self._record(principal, "api_key.created", made.key, scopes=made.key.scopes)
         return made
@@ -69,20 +71,23 @@ class ApiKeys:
         return after
 
     async def roll_key(self, principal: Principal, key_id: str, *, overlap: timedelta) -> NewKey:
-        """Make a successor with the same scopes; the old key works until the overlap is over.
+        """Make a successor with the same scopes and the end that its maker asked for.
+
+        A key may be rolled again during its overlap, because the answer with the successor's secret may have been lost.
+        That makes another successor; the old key ends when the first of the overlaps is over.
 
         Raises:
             ApiKeyNotFound: there is none, or it has ended: its successor would have ended with it.
             PermissionDenied: the key may do more than who rolls it.
         """
         old = await self._get(principal.tenant, key_id)
-        has_expired = old.expires_at is not None and old.expires_at <= self.clock.now()
+        has_expired = old.ends_at is not None and old.ends_at <= self.clock.now()
         if old.revoked_at is not None or has_expired:
             raise ApiKeyNotFound
         if not old.scopes <= principal.permissions:
             raise PermissionDenied
         made = await self._make(principal, name=old.name, mode=old.mode, scopes=old.scopes, expires_at=old.expires_at)
-        await self.store.expire_key(principal.tenant, key_id, at=self.clock.now() + overlap)
+        await self.store.retire_key(principal.tenant, key_id, at=self.clock.now() + overlap)
         await self._record(principal, "api_key.rolled", old, scopes=made.key.scopes)
         return made
 

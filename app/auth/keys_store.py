@@ -47,6 +47,7 @@ class KeyStore:
                 "created_by": key.created_by,
                 "created_at": key.created_at,
                 "expires_at": key.expires_at,
+                "retires_at": key.retires_at,
                 "last_used_at": None,
                 "revoked_at": None,
             }
@@ -79,10 +80,11 @@ class KeyStore:
             {"_id": {"$eq": key_id}, "tenant": tenant, "revoked_at": None}, {"$set": {"revoked_at": at}}
         )
 
-    async def expire_key(self, tenant: str, key_id: str, *, at: datetime) -> None:
-        """Let a key end at a moment, unless it ends sooner anyway."""
-        sooner = {"$cond": [{"$eq": ["$expires_at", None]}, at, {"$min": ["$expires_at", at]}]}
-        await self._keys.update_one({"_id": {"$eq": key_id}, "tenant": tenant}, [{"$set": {"expires_at": sooner}}])
+    async def retire_key(self, tenant: str, key_id: str, *, at: datetime) -> None:
+        """Let a key that was rolled end at a moment, unless an earlier roll ends it sooner."""
+        # Of null and a moment, $min takes the moment.
+        sooner = {"$min": ["$retires_at", at]}
+        await self._keys.update_one({"_id": {"$eq": key_id}, "tenant": tenant}, [{"$set": {"retires_at": sooner}}])
 
     async def record_use(self, tenant: str, key_id: str, *, at: datetime) -> None:
         """Note that a key was used; the caller does so at most now and then."""
@@ -143,6 +145,7 @@ def _from_document(document: dict[str, Any]) -> ApiKey:
         created_by=document["created_by"],
         created_at=document["created_at"],
         expires_at=document["expires_at"],
+        retires_at=document.get("retires_at"),
         last_used_at=document["last_used_at"],
         revoked_at=document["revoked_at"],
     )

@@ -100,7 +100,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """An API key. Only a keyed digest of its secret is stored."""
+    """An API key. Only a keyed digest of its secret is stored.
+
+    Its end has two causes, kept apart so that a successor inherits the maker's wish alone: `expires_at` is what the
+    maker asked for, `retires_at` is when the overlap with its successor is over.
+    """
 
     id: str
     tenant: str
@@ -112,5 +116,11 @@ class ApiKey:
     created_by: str
     created_at: datetime
     expires_at: datetime | None = None
+    retires_at: datetime | None = None
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """Return when the key stops working by itself, whichever cause comes first."""
+        return min((end for end in (self.expires_at, self.retires_at) if end is not None), default=None)

@@ -91,6 +91,14 @@ class ApiKeyNotFound(Problem):
     message = "There is no API key with this id."
 
 
+class ExpiryPassed(Problem):
+    """The moment at which an API key shall end is not in the future."""
+
+    code = "expiry_passed"
+    kind = Kind.INVALID
+    message = "A key can't end before it begins; give a moment in the future, or none."
+
+
 class UserNotFound(Problem):
     """No such user of this merchant."""
 

@@ -1,6 +1,6 @@
 """What the identity API reads and shows. Passwords and secrets go in and are never shown again."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, EmailStr, Field, StringConstraints
@@ -24,6 +24,14 @@ def _only_key_scopes(scopes: frozenset[Permission]) -> frozenset[Permission]:
         message = f"a key may have: {', '.join(sorted(KEY_SCOPES))}"
         raise ValueError(message)
     return scopes
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        message = "this moment is before the first year or after the last"
+        raise ValueError(message) from None
 
 
 Email = Annotated[EmailStr, Field(max_length=254), AfterValidator(_normal)]
@@ -113,7 +121,7 @@ class ApiKeyCreate(_In):
     name: KeyName
     mode: Mode = Mode.TEST
     scopes: Annotated[frozenset[Permission], Field(min_length=1), AfterValidator(_only_key_scopes)] | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = None
 
 
 class ApiKeyRoll(_In):
@@ -282,7 +290,7 @@ def _key_facts(key: ApiKey) -> dict[str, object]:
         name: getattr(key, name) for name in ("id", "name", "mode", "hint", "created_by", "created_at")
     }
     ends: dict[str, datetime | None] = {
-        "expires_at": key.expires_at,
+        "expires_at": key.ends_at,
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,
     }

@@ -109,6 +109,70 @@ async def test_a_key_ends_at_its_time_and_a_roll_does_not_prolong_it(world, cloc
         assert not await works(world, secret)
 
 
+async def listed_end(merchant, key_id):
+    rows = (await merchant.ask_as_owner("GET", KEYS)).data["items"]
+    return next(row["expires_at"] for row in rows if row["id"] == key_id)
+
+
+@pytest.mark.parametrize("wished", [None, timedelta(days=30)], ids=["without an end", "with an end"])
+async def test_s15_a_key_rolled_again_passes_on_the_end_its_maker_asked_for(world, clock, merchant, sign_in, wished):
+    """The second roll is for whom the first one's answer never reached."""
+    begin = clock.now()
+    ends_at = to_rfc3339(begin + wished) if wished else None
+    key = await made(merchant, expires_at=ends_at)
+    path = f"{KEYS}/{key['id']}/roll"
+    first = (await merchant.ask_as_owner("POST", path, {"overlap_hours": 2})).data
+    overlap_end = await listed_end(merchant, key["id"])
+    assert overlap_end == to_rfc3339(begin + timedelta(hours=2))
+    clock.advance(seconds=3600)
+    token = (await sign_in(merchant.email)).data["access_token"]
+    second = (await world.ask("POST", path, {"overlap_hours": 2}, bearer=token)).data
+    rows = {row["id"]: row for row in (await world.ask("GET", KEYS, bearer=token)).data["items"]}
+    assert first["expires_at"] == second["expires_at"] == rows[second["id"]]["expires_at"] == ends_at
+    assert rows[key["id"]]["expires_at"] == overlap_end  # neither prolonged nor cut
+    clock.advance(seconds=3600)
+    assert not await works(world, key["secret"])
+    for successor in (first, second):
+        assert await works(world, successor["secret"])
+    clock.advance(seconds=30 * DAY)
+    assert [await works(world, one["secret"]) for one in (first, second)] == [wished is None] * 2
+
+
+async def test_s15_a_second_roll_without_overlap_ends_the_key_at_once(world, clock, merchant):
+    key = await made(merchant)
+    path = f"{KEYS}/{key['id']}/roll"
+    for hours in (168, 0):
+        assert (await merchant.ask_as_owner("POST", path, {"overlap_hours": hours})).data["expires_at"] is None
+    clock.advance(seconds=30)
+    assert not await works(world, key["secret"])
+    assert (await merchant.ask_as_owner("POST", path)).code == "api_key_not_found"
+
+
+async def test_s15_a_key_that_was_rolled_before_the_two_ends_were_kept_apart_still_ends(world, clock, merchant):
+    key = await made(merchant)
+    keys = world.wiring.database.collection("api_keys")
+    old_shape = {"$set": {"expires_at": clock.now() + timedelta(minutes=5)}, "$unset": {"retires_at": ""}}
+    await keys.update_one({"_id": key["id"]}, old_shape)
+    assert await works(world, key["secret"])
+    clock.advance(seconds=300)
+    assert not await works(world, key["secret"])
+
+
+async def test_s15_a_key_that_would_have_ended_already_is_refused(clock, merchant):
+    for ends_at in (clock.now(), clock.now() - timedelta(days=1), clock.now() - timedelta(milliseconds=1)):
+        answer = await merchant.ask_as_owner("POST", KEYS, {"name": "late", "expires_at": to_rfc3339(ends_at)})
+        assert (answer.status, answer.code) == (422, "expiry_passed")
+        assert answer.json["error"]["param"] == "expires_at"
+    for nowhere in ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2030-01-01T00:00:00", "soon"):
+        answer = await merchant.ask_as_owner("POST", KEYS, {"name": "never", "expires_at": nowhere})
+        assert (answer.status, answer.code) == (422, "validation_failed"), nowhere
+    rows = (await merchant.ask_as_owner("GET", KEYS)).data["items"]
+    assert [row["id"] for row in rows] == [merchant.key_id]
+    soon = to_rfc3339(clock.now() + timedelta(milliseconds=1))
+    assert (await made(merchant, expires_at=soon))["expires_at"] == soon
+    assert (await made(merchant, expires_at="9999-12-31T23:59:59Z"))["expires_at"] == "9999-12-31T23:59:59.000Z"
+
+
 async def test_its_last_use_is_noted_once_a_minute(world, clock, merchant):
     key, seen = await made(merchant), []
     for seconds in (0, 30, 31):
