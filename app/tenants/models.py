@@ -26,10 +26,14 @@ class ProcessorAccount:
 
 @dataclass(frozen=True, slots=True)
 class WebhookSecret:
-    """A secret that signs events; a previous one is taken until `not_after` (B11)."""
+    """A secret that signs events; a former one is taken until `not_after` (B11)."""
 
     sealed: str
     not_after: datetime | None = None
+
+    def is_taken(self, now: datetime) -> bool:
+        """Tell whether events signed with it are taken at a moment."""
+        return self.not_after is None or self.not_after > now
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ async def merchant_processor_connect(
 async def merchant_webhook_secret_rotate(
     principal: CurrentPrincipal, merchants: Service, clock: Now, body: WebhookSecretRotate | None = None
 ) -> Success[WebhookSecretRead]:
-    """Make a new secret and show it, once. Events signed with the former one are taken for eight more days."""
+    """Make a new secret and show it, once. Events signed with a former one are taken for eight more days."""
     mode = body.mode if body and body.mode else principal.mode
     secret = await merchants.rotate_webhook_secret(Scope(principal.tenant, mode), actor=_actor(principal))
     return ok(WebhookSecretRead(mode=mode, secret=secret), "Register this secret at the processor.", now=clock.now())

@@ -1,8 +1,9 @@
 """The verbs of merchants: their settings, their processor account, their webhook secrets."""
 
+import math
 import secrets as randomness
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.audit.service import Actor, Audit
 from app.database import Session
@@ -16,11 +17,15 @@ from app.tenants.store import MerchantStore
 from app.tenants.vault import Vault
 
 FORMER_SECRET_DAYS = 8
-"""How long events signed with the previous secret are taken: the processor retries old events for a day, people
-replay them for longer (B11)."""
+"""How long events signed with a former secret are taken: the processor retries old events for a day, people replay
+them for longer (B11)."""
+
+MOST_FORMER_SECRETS = 5
+"""How many former secrets a mode may have; each one is tried for every event, so there must be an end."""
 
 CACHE_SECONDS = 5.0
 _SECRET_BYTES = 24
+_TRIES = 20
 
 
 class MerchantNotFound(Problem):
@@ -37,6 +42,22 @@ class ProcessorNotConfigured(Problem):
     code = "processor_not_configured"
     kind = Kind.CONFLICT
     message = "No processor account is connected for this mode; set one with PUT /api/v1/merchant/processor."
+
+
+class TooManyWebhookSecrets(Problem):
+    """The webhook secret was rotated so often that its former secrets, each good for eight days, are too many."""
+
+    code = "too_many_webhook_secrets"
+    kind = Kind.RATE_LIMITED
+    message = "The webhook secret was rotated too often; wait until a former one is no longer taken."
+
+
+class WebhookSecretBusy(Problem):
+    """Others kept rotating the webhook secret at the same moment; nothing was changed."""
+
+    code = "webhook_secret_busy"
+    kind = Kind.UNAVAILABLE
+    message = "The webhook secret is being rotated by others; try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +133,22 @@ class Merchants:
         return await self.get_merchant(scope.tenant)
 
     async def rotate_webhook_secret(self, scope: Scope, *, actor: Actor) -> str:
-        """Make a new webhook secret for the scope's mode and return it, once; the former stays valid for days."""
-        merchant = await self.get_merchant(scope.tenant)
-        now = self.clock.now()
+        """Make a new webhook secret for the scope's mode and return it, once; each former one stays valid for days.
+
+        Raises:
+            MerchantNotFound.
+            TooManyWebhookSecrets: dropping one before its time would refuse genuine events.
+            WebhookSecretBusy: others kept rotating.
+        """
         secret = _new_secret()
-        former = merchant.webhook_secrets.get(scope.mode, ())[:1]
-        kept = tuple(
-            WebhookSecret(one.sealed, one.not_after or now + timedelta(days=FORMER_SECRET_DAYS)) for one in former
-        )
         current = WebhookSecret(self._sealed_webhook(scope.tenant, secret))
-        await self.store.set_webhook_secrets(scope, (current, *kept), at=now)
+        for _ in range(_TRIES):
+            now = self.clock.now()
+            before = (await self.get_merchant(scope.tenant)).webhook_secrets.get(scope.mode, ())
+            if await self.store.replace_webhook_secrets(scope, before, (current, *_former(before, now=now)), at=now):
+                break
+        else:
+            raise WebhookSecretBusy(retry_after_seconds=1)
         self.cache.drop(scope.tenant)
         await self.audit.record(
             scope.tenant, actor=actor, action="webhook_secret.rotated", target=scope.mode.value, before={}, after={}
@@ -149,7 +176,7 @@ class Merchants:
         raise ProcessorNotConfigured(details={"mode": scope.mode.value})
 
     async def webhook_secrets_of(self, scope: Scope) -> tuple[str, ...]:
-        """Return the current and the previous webhook secret; none for an unknown merchant."""
+        """Return the current webhook secret and those former ones that are still taken; none for a stranger."""
         merchant = await self._cached(scope.tenant)
         if merchant is None:
             return ()
@@ -157,7 +184,7 @@ class Merchants:
         return tuple(
             self.vault.open(secret.sealed, purpose=f"webhook:{scope.tenant}")
             for secret in merchant.webhook_secrets.get(scope.mode, ())
-            if secret.not_after is None or secret.not_after > now
+            if secret.is_taken(now)
         )
 
     async def gateway_account_of(self, scope: Scope) -> str | None:
@@ -187,6 +214,17 @@ class Merchants:
 def mode_of_key(key_id: str) -> Mode:
     """Return the mode that a processor key's prefix selects."""
     return Mode.LIVE if key_id.startswith("rzp_live_") else Mode.TEST
+
+
+def _former(secrets: tuple[WebhookSecret, ...], *, now: datetime) -> tuple[WebhookSecret, ...]:
+    """Return what becomes of the present secrets when a new one comes. Raises TooManyWebhookSecrets."""
+    ends = now + timedelta(days=FORMER_SECRET_DAYS)
+    kept = tuple(WebhookSecret(one.sealed, one.not_after or ends) for one in secrets if one.is_taken(now))
+    if len(kept) > MOST_FORMER_SECRETS:
+        first_end = min(one.not_after or ends for one in kept)
+        wait = max(1, math.ceil((first_end - now).total_seconds()))
+        raise TooManyWebhookSecrets(details={"limit": MOST_FORMER_SECRETS}, retry_after_seconds=wait)
+    return kept
 
 
 def _new_secret() -> str:

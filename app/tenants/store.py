@@ -52,13 +52,20 @@ class MerchantStore:
             {"_id": {"$eq": scope.tenant}}, {"$set": {f"accounts.{scope.mode.value}": stored, "updated_at": at}}
         )
 
-    async def set_webhook_secrets(self, scope: Scope, secrets: tuple[WebhookSecret, ...], *, at: datetime) -> None:
-        """Replace the webhook secrets of one mode, the current one first."""
-        stored = [{"sealed": secret.sealed, "not_after": secret.not_after} for secret in secrets]
-        await self._merchants.update_one(
-            {"_id": {"$eq": scope.tenant}},
-            {"$set": {f"webhook_secrets.{scope.mode.value}": stored, "updated_at": at}},
+    async def replace_webhook_secrets(
+        self, scope: Scope, former: tuple[WebhookSecret, ...], secrets: tuple[WebhookSecret, ...], *, at: datetime
+    ) -> bool:
+        """Replace the webhook secrets of one mode, the current one first; tell whether the former were still there.
+
+        Every rotation puts a secret with a nonce of its own first, so the first one tells whether anybody came between.
+        """
+        field = f"webhook_secrets.{scope.mode.value}"
+        unchanged = {f"{field}.0.sealed": {"$eq": former[0].sealed}} if former else {f"{field}.0": {"$exists": False}}
+        result = await self._merchants.update_one(
+            {"_id": {"$eq": scope.tenant}, **unchanged},
+            {"$set": {field: [_secret_to_document(secret) for secret in secrets], "updated_at": at}},
         )
+        return result.matched_count == 1
 
     @property
     def _merchants(self) -> AsyncCollection[Document]:
@@ -71,12 +78,16 @@ def _to_document(merchant: Merchant) -> Document:
         "late_payments": merchant.late_payments.value,
         "accounts": {},
         "webhook_secrets": {
-            mode.value: [{"sealed": secret.sealed, "not_after": secret.not_after} for secret in secrets]
+            mode.value: [_secret_to_document(secret) for secret in secrets]
             for mode, secrets in merchant.webhook_secrets.items()
         },
         "created_at": merchant.created_at,
         "updated_at": merchant.updated_at,
     }
+
+
+def _secret_to_document(secret: WebhookSecret) -> Document:
+    return {"sealed": secret.sealed, "not_after": secret.not_after}
 
 
 def _from_document(document: dict[str, Any]) -> Merchant:

@@ -1,6 +1,8 @@
 """Merchants: their settings, their processor account, and the rotation of webhook secrets."""
 
+import asyncio
 import dataclasses
+import functools
 import hashlib
 import hmac
 import json
@@ -8,9 +10,18 @@ import secrets
 
 import pytest
 
+from app.audit.service import Actor
 from app.kit.scope import Mode, Scope
-from app.tenants.models import LatePayments, ProcessorKeys
-from app.tenants.service import FORMER_SECRET_DAYS, ProcessorNotConfigured
+from app.tenants.models import LatePayments, ProcessorKeys, WebhookSecret
+from app.tenants.service import (
+    FORMER_SECRET_DAYS,
+    MOST_FORMER_SECRETS,
+    ProcessorNotConfigured,
+    TooManyWebhookSecrets,
+    WebhookSecretBusy,
+)
+from app.tenants.store import MerchantStore
+from tests.world import PASSWORD
 
 MERCHANT = "/api/v1/merchant"
 ROTATE = f"{MERCHANT}/webhook-secret/rotate"
@@ -95,13 +106,88 @@ async def test_b11_after_a_rotation_both_secrets_are_taken_for_eight_days(world,
     assert await world.wiring.merchants.webhook_secrets_of(merchant.scope) == (new["secret"],)
 
 
-async def test_b11_a_second_rotation_keeps_the_secret_before_it_and_no_older_one(world, merchant, other):
+async def rotated(merchant):
+    answer = await merchant.ask_as_owner("POST", ROTATE)
+    assert answer.status == 200, answer.body
+    return answer.data["secret"]
+
+
+async def taken(world, merchant):
+    return await world.wiring.merchants.webhook_secrets_of(merchant.scope)
+
+
+async def test_b11_each_former_secret_is_taken_until_its_own_end(world, clock, merchant, other):
+    original = (await taken(world, merchant))[1]  # the world has rotated once already
+    clock.advance(seconds=3 * DAY)
+    token = await world.wiring.sessions.sign_in(email=merchant.email, password=PASSWORD, address="a", user_agent=None)
+    merchant.token = token.access_token
     first = merchant.webhook_secret
-    second, third = [(await merchant.ask_as_owner("POST", ROTATE)).data["secret"] for _ in range(2)]
-    assert await world.wiring.merchants.webhook_secrets_of(merchant.scope) == (third, second)
-    assert await event_signed(world, merchant, first) == 401
+    second, third = [await rotated(merchant) for _ in range(2)]
+    assert await taken(world, merchant) == (third, second, first, original)
+    for secret in (original, first, second, third):
+        assert await event_signed(world, merchant, secret) == 200
     assert await event_signed(world, merchant, other.webhook_secret) == 401
     assert await event_signed(world, other, third) == 401
+    clock.advance(seconds=5 * DAY)
+    assert await taken(world, merchant) == (third, second, first)
+    assert await event_signed(world, merchant, original) == 401
+    clock.advance(seconds=3 * DAY)
+    assert await taken(world, merchant) == (third,)
+
+
+async def test_b11_rotations_at_the_same_moment_lose_no_secret(world, merchant):
+    before = await taken(world, merchant)
+    new = await asyncio.gather(*(rotated(merchant) for _ in range(MOST_FORMER_SECRETS - 1)))
+    after = await taken(world, merchant)
+    assert set(after) == {*before, *new}
+    assert len(after) == len(before) + len(new)
+    for secret in new:
+        assert await event_signed(world, merchant, secret) == 200
+
+
+async def test_b11_a_rotation_that_would_drop_a_secret_before_its_end_waits(world, clock, merchant):
+    rotate = functools.partial(world.wiring.merchants.rotate_webhook_secret, merchant.scope, actor=Actor("user", "u"))
+    for _ in range(MOST_FORMER_SECRETS - 1):
+        clock.advance(seconds=3600)
+        await rotate()
+    full = await taken(world, merchant)
+    assert len(full) == MOST_FORMER_SECRETS + 1
+    clock.advance(seconds=3600)
+    with pytest.raises(TooManyWebhookSecrets) as refusal:
+        await rotate()
+    wait = refusal.value.retry_after_seconds
+    assert (FORMER_SECRET_DAYS - 1) * DAY < wait < FORMER_SECRET_DAYS * DAY
+    assert await taken(world, merchant) == full
+    clock.advance(seconds=wait - 1)
+    with pytest.raises(TooManyWebhookSecrets):
+        await rotate()
+    clock.advance(seconds=1)
+    new = await rotate()
+    assert await taken(world, merchant) == (new, *full[:-1])
+
+
+async def test_b11_a_rotation_that_always_loses_gives_up_and_changes_nothing(world, merchant):
+    class Lost(MerchantStore):
+        async def replace_webhook_secrets(self, *_, **__):
+            return False
+
+    losing = dataclasses.replace(world.wiring.merchants, store=Lost(world.wiring.database))
+    before = await taken(world, merchant)
+    with pytest.raises(WebhookSecretBusy):
+        await losing.rotate_webhook_secret(merchant.scope, actor=Actor("user", "u"))
+    assert await taken(world, merchant) == before
+
+
+async def test_b11_a_mode_without_any_secret_gets_its_first_once(world, merchant):
+    store, now = world.wiring.merchants.store, world.wiring.clock.now()
+    merchants = world.wiring.database.collection("merchants")
+    await merchants.update_one({"_id": merchant.id}, {"$unset": {"webhook_secrets.live": ""}})
+    live = Scope(merchant.id, Mode.LIVE)
+    one, two = WebhookSecret("one"), WebhookSecret("two")
+    assert await store.replace_webhook_secrets(live, (), (one,), at=now)
+    assert not await store.replace_webhook_secrets(live, (), (two,), at=now)
+    assert not await store.replace_webhook_secrets(live, (two,), (one, two), at=now)
+    assert (await store.find_merchant(merchant.id)).webhook_secrets[Mode.LIVE] == (one,)
 
 
 async def test_b11_a_rotation_of_one_mode_leaves_the_other_alone(world, merchant):
