@@ -26,16 +26,17 @@ _SECRET_NAME = re.compile(
     r"passw|secret|token|authorization|cookie|card|cvv|cvc|e-?mail|contact|phone|vpa|otp|api_?key|signature|private|dsn",
     re.IGNORECASE,
 )
-# A marker says cheaply that a text may hold what the pattern beside it then replaces.
+# A marker says cheaply that a text may hold what the pattern beside it then replaces. A pattern that may begin within a
+# word tries each of its letters and takes quadratic time (N6): these begin where a word does and read on to its end.
 _SECRET_VALUES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("earer ", re.compile(r"([Bb]earer )[\w.~+/=-]+"), rf"\1{REDACTED}"),
     ("asic ", re.compile(r"([Bb]asic )[\w+/=-]+"), rf"\1{REDACTED}"),
-    ("eyJ", re.compile(r"eyJ[\w-]{4,}\.[\w-]+(?:\.[\w-]*)?"), REDACTED),
+    ("eyJ", re.compile(r"((?<![\w-])(?:(?!eyJ)[\w-])*+)eyJ[\w-]{4,}+\.[\w-]++(?:\.[\w-]*+)?"), rf"\1{REDACTED}"),
     ("_live_", re.compile(r"\b([A-Za-z]{2,12}_live_)\w+"), rf"\1{REDACTED}"),
     ("_test_", re.compile(r"\b([A-Za-z]{2,12}_test_)\w+"), rf"\1{REDACTED}"),
     ("whsec_", re.compile(r"whsec_[\w+/=-]+"), f"whsec_{REDACTED}"),
-    ("://", re.compile(r"(\w+://)[^\s/@\"\\]+@"), rf"\1{REDACTED}@"),
-    ("@", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*"), REDACTED),
+    ("://", re.compile(r"(?<!\w)(\w++://)[^\s/@\"\\]++@"), rf"\1{REDACTED}@"),
+    ("@", re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-][\w.+@-]*+"), REDACTED),
 )
 _MANY_DIGITS = re.compile(r"\d(?:[ -]?\d){12}")
 _LEAST_CARD_NUMBER = 10**12

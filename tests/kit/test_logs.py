@@ -3,12 +3,13 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -140,6 +141,45 @@ def test_s18_values_that_look_like_secrets_are_redacted_wherever_they_stand(
     (line,) = stream.getvalue().splitlines()
     assert secret not in line
     assert json.loads(line)["deep"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("to someone@example.com", f"to {REDACTED}"),
+        ("<some.one+tag@shop.example.com>, x", f"<{REDACTED}>, x"),
+        ("a@b+victim@example.com", REDACTED),
+        ("a@b..victim@example.com", REDACTED),
+        ("@a@.victim@example.com", f"@a@{REDACTED}"),
+        ("5 @ 10, a@ b", "5 @ 10, a@ b"),
+        ("mongodb+srv://user:pa55@host/x", f"mongodb+srv://{REDACTED}@host/x"),
+        ("xhttp://y://user:pa55@host", f"xhttp://y://{REDACTED}@host"),
+        ("http://host/path and http://user@host", f"http://host/path and http://{REDACTED}@host"),
+        ("token_eyJhbGci.eyJzdWIi.c2ln;", f"token_{REDACTED};"),
+        ("xeyJeyJhbGci.eyJzdWIi", f"x{REDACTED}"),
+        ("eyJab.eyJhbGci.b", f"eyJab.{REDACTED}"),
+        ("eyJ and eyJhbGci are no tokens.", "eyJ and eyJhbGci are no tokens."),
+    ],
+)
+def test_s18_a_secret_is_cut_out_to_the_end_of_its_word(text: str, shown: str) -> None:
+    assert scrub(text) == shown
+
+
+_PARTS = st.sampled_from(
+    ["eyJ", "eyJabcd", "a", "_", "-", "+", ".", "@", "://", ":", "/", " ", "\\", '"', "\u0967", "]"]
+)
+_LEFT = re.compile(
+    r"""[\w.+-]@[\w-]                                 # somebody's address
+    |\w://(?!\[redacted\]@)[^\s/@"\\]+@            # a password in an address
+    |eyJ[\w-]{4,}\.[\w-]                             # a token""",
+    re.VERBOSE,
+)
+
+
+@given(st.lists(_PARTS, max_size=40).map("".join))
+@settings(max_examples=400, deadline=None)
+def test_s18_no_mixture_of_addresses_and_tokens_leaves_one_of_them_readable(text: str) -> None:
+    assert not _LEFT.search(scrub(text)), scrub(text)
 
 
 def test_s18_a_card_number_as_a_number_is_masked(stream: io.StringIO) -> None:
