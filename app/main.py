@@ -108,14 +108,6 @@ def _give(app: FastAPI, settings: Settings, built: Wiring) -> None:
 
 def _install_layers(app: FastAPI, settings: Settings, built: Wiring) -> None:
     failures = install_errors(app, clock=built.clock)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Mode", "X-Request-Id"],
-            expose_headers=["X-Request-Id", "Idempotent-Replayed", "Retry-After"],
-        )
     edge = Edge(
         allowed_hosts=settings.allowed_hosts,
         max_body_bytes=settings.max_body_bytes,
@@ -128,3 +120,12 @@ def _install_layers(app: FastAPI, settings: Settings, built: Wiring) -> None:
     app.add_middleware(
         Middleware, edge=edge, metrics=built.metrics, failures=failures, clock=built.clock, ids=built.ids
     )
+    if settings.cors_origins:
+        # Outermost, because the layer within answers by itself too: a page must be able to read refusals and defects.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Mode", "X-Request-Id"],
+            expose_headers=["X-Request-Id", "Idempotent-Replayed", "Retry-After"],
+        )

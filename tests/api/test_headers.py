@@ -129,6 +129,45 @@ async def test_cors_lets_a_page_read_errors_and_their_ids_too(world):
     assert "X-Request-Id" in answer.headers["Access-Control-Expose-Headers"]
 
 
+def check_readable(answer):
+    """Check that a page of the right origin can read an answer and the id to report."""
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert {"X-Request-Id", "Retry-After"} <= set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+    assert "Origin" in answer.headers["Vary"]
+    check_envelope(answer)
+
+
+async def test_cors_lets_a_page_read_a_defect_of_ours(world, shop):
+    payment = await shop.create_payment()
+    documents = world.wiring.database.collection("payments")
+    await documents.update_one({"_id": payment["id"]}, {"$set": {"status": "no such status"}})
+    answer = await shop.ask("GET", f"/api/v1/payments/{payment['id']}", headers={"Origin": ORIGIN})
+    await documents.delete_one({"_id": payment["id"]})
+    assert (answer.status, answer.code) == (500, "internal_error")
+    check_readable(answer)
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+async def test_n1_cors_lets_a_page_read_that_its_body_is_too_large(world, is_chunked):
+    port, body = int(world.url.rpartition(":")[2]), b'"' + b"x" * world.settings.max_body_bytes + b'"'
+    sent = {"Content-Type": "application/json", "Origin": ORIGIN}
+    answer = await send_raw(port, "POST", "/api/v1/auth/signin", body, is_chunked=is_chunked, **sent)
+    assert (answer.status, answer.code) == (413, "body_too_large")
+    check_readable(answer)
+
+
+async def test_n9_cors_lets_a_page_read_that_the_host_is_not_ours(world):
+    named = create_app(world.settings.model_copy(update={"allowed_hosts": ("pay.example.com",)}), wiring=world.wiring)
+    async with open_door(named) as url:
+        port = int(url.rpartition(":")[2])
+        answer = await send_raw(port, "GET", "/api/v1/payments", Host="evil.example", Origin=ORIGIN)
+        assert (answer.status, answer.code) == (400, "host_not_allowed")
+        check_readable(answer)
+        stranger = await send_raw(port, "GET", "/api/v1/payments", Host="evil.example", Origin="https://evil.example")
+        assert stranger.code == "host_not_allowed"
+        assert "Access-Control-Allow-Origin" not in stranger.headers
+
+
 async def test_without_a_setting_no_origin_is_let_in(world):
     closed = create_app(world.settings.model_copy(update={"cors_origins": ()}), wiring=world.wiring)
     async with open_door(closed) as url, world.session.get(f"{url}/health", headers={"Origin": ORIGIN}) as answer:
