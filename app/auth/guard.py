@@ -24,6 +24,7 @@ from app.web.principal import Principal, SubjectKind
 CACHE_SECONDS = 5.0
 _USE_NOTED_EVERY = timedelta(minutes=1)
 _MODE_HEADER = "x-mode"
+_OTHER_SITES = frozenset({"cross-site", "same-site"})
 _KEY_STARTS = tuple(KEY_PREFIXES.values())
 
 
@@ -82,6 +83,8 @@ class Guard:
             case "bearer":
                 return self._in_mode(await self._by_token(credentials), request.headers.get(_MODE_HEADER))
             case "basic":
+                if _is_from_foreign_page(request):
+                    raise TokenInvalid("Pages of other sites can't use Basic; send the key as a bearer token.")
                 key_id, secret = read_basic(credentials)
                 return await self._by_key(secret, key_id=key_id)
             case _:
@@ -158,3 +161,16 @@ class Guard:
         if wanted not in set(Mode):
             raise TokenInvalid("The X-Mode header is test or live.")
         return replace(principal, mode=Mode(wanted))
+
+
+def _is_from_foreign_page(request: Request) -> bool:
+    """Tell whether a browser says that a page of another origin asks.
+
+    A browser keeps Basic credentials and sends them along with a form of any page, and no preflight asks first (S12).
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in _OTHER_SITES
+    # Browsers that don't say the site yet do say the origin of a form; other programs say neither.
+    origin = request.headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != request.headers.get("host")
