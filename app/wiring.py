@@ -221,6 +221,7 @@ def _merchants(settings: Settings, database: Database, audit: Audit, clock: Cloc
             settings.razorpay_key_id, settings.razorpay_key_secret.get_secret_value(), settings.default_mode
         ),
         cache=TtlCache(clock, MERCHANT_CACHE_SECONDS),
+        opened=TtlCache(clock, MERCHANT_CACHE_SECONDS),
     )
 
 

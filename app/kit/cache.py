@@ -18,7 +18,7 @@ class TtlCache(Generic[K, V]):
     clock: Clock
     ttl_seconds: float
     capacity: int = 10_000
-    _entries: OrderedDict[K, tuple[float, V]] = field(default_factory=OrderedDict)
+    _entries: OrderedDict[K, tuple[float, V]] = field(default_factory=OrderedDict, repr=False)
 
     def get(self, key: K) -> V | None:
         """Return the value if it is fresh."""

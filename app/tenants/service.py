@@ -71,6 +71,7 @@ class Merchants:
     ids: Ids
     deployment_keys: ProcessorKeys
     cache: TtlCache[str, Merchant]
+    opened: TtlCache[str, str]
 
     def new_merchant(self, *, name: str, webhook_secret: str | None = None) -> Merchant:
         """Return a merchant to be, with a webhook secret of its own for each mode."""
@@ -169,7 +170,7 @@ class Merchants:
         merchant = await self._cached(scope.tenant)
         account = merchant.accounts.get(scope.mode) if merchant else None
         if account is not None:
-            secret = self.vault.open(account.sealed_key_secret, purpose=f"key:{scope.tenant}:{scope.mode}")
+            secret = self._open(account.sealed_key_secret, purpose=f"key:{scope.tenant}:{scope.mode}")
             return ProcessorKeys(account.key_id, secret, scope.mode)
         if self.deployment_keys.mode is scope.mode:
             return self.deployment_keys
@@ -182,7 +183,7 @@ class Merchants:
             return ()
         now = self.clock.now()
         return tuple(
-            self.vault.open(secret.sealed, purpose=f"webhook:{scope.tenant}")
+            self._open(secret.sealed, purpose=f"webhook:{scope.tenant}")
             for secret in merchant.webhook_secrets.get(scope.mode, ())
             if secret.is_taken(now)
         )
@@ -197,6 +198,15 @@ class Merchants:
         """Tell whether money that arrives after expiry completes the payment."""
         merchant = await self._cached(scope.tenant)
         return merchant is None or merchant.late_payments is LatePayments.ACCEPT
+
+    def _open(self, sealed: str, *, purpose: str) -> str:
+        """Open a sealed secret, once in a while: every event and payment needs one."""
+        # A sealed text opens for one purpose only, so it may stand for the secret alone.
+        secret = self.opened.get(sealed)
+        if secret is None:
+            secret = self.vault.open(sealed, purpose=purpose)
+            self.opened.put(sealed, secret)
+        return secret
 
     async def _cached(self, tenant: str) -> Merchant | None:
         known = self.cache.get(tenant)

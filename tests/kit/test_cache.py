@@ -48,3 +48,9 @@ async def test_loading_happens_once_and_an_error_is_not_kept() -> None:
         await cache.get_or_load("a", load)
     assert [await cache.get_or_load("a", load) for _ in range(3)] == [7, 7, 7]
     assert len(calls) == 2
+
+
+def test_s18_its_representation_shows_no_value() -> None:
+    cache: TtlCache[str, str] = TtlCache(MovableClock(), 5)
+    cache.put("key", "s3cret")
+    assert "s3cret" not in repr(cache)
