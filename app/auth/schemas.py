@@ -1,9 +1,9 @@
 """What the identity API reads and shows. Passwords and secrets go in and are never shown again."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, EmailStr, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 
 from app.auth.keys import NewKey
 from app.auth.models import KEY_SCOPES, ApiKey, Permission, Role, Session, User, UserStatus
@@ -11,7 +11,7 @@ from app.auth.sessions import SignedIn
 from app.kit.ids import Prefix
 from app.kit.scope import Mode
 from app.tenants.schemas import MerchantName
-from app.web.envelope import Timestamp
+from app.web.envelope import Moment, Timestamp
 from app.web.paging import PageQuery
 
 
@@ -24,14 +24,6 @@ def _only_key_scopes(scopes: frozenset[Permission]) -> frozenset[Permission]:
         message = f"a key may have: {', '.join(sorted(KEY_SCOPES))}"
         raise ValueError(message)
     return scopes
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        message = "this moment is before the first year or after the last"
-        raise ValueError(message) from None
 
 
 Email = Annotated[EmailStr, Field(max_length=254), AfterValidator(_normal)]
@@ -121,7 +113,7 @@ class ApiKeyCreate(_In):
     name: KeyName
     mode: Mode = Mode.TEST
     scopes: Annotated[frozenset[Permission], Field(min_length=1), AfterValidator(_only_key_scopes)] | None = None
-    expires_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = None
+    expires_at: Moment | None = None
 
 
 class ApiKeyRoll(_In):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.gateways.port import CaptureMethod
 from app.kit.bounds import (
@@ -26,7 +26,7 @@ from app.payments.models import (
 )
 from app.payments.problems import AmountRefused
 from app.payments.store import PaymentFilter
-from app.web.envelope import Timestamp
+from app.web.envelope import Moment, Timestamp
 from app.web.paging import PageQuery
 
 Amount = Annotated[int, Field(strict=True, ge=1, le=MAX_MINOR, description="In minor units: 50000 is ₹500.00.")]
@@ -122,8 +122,8 @@ class PaymentQuery(PageQuery):
     status: PaymentStatus | None = None
     reference: Reference | None = None
     order_id: GatewayId | None = None
-    created_from: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_from: Moment | None = None
+    created_before: Moment | None = None
     amount_min: Annotated[int, Field(ge=0, le=MAX_MINOR)] | None = None
     amount_max: Annotated[int, Field(ge=0, le=MAX_MINOR)] | None = None
 

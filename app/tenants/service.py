@@ -71,7 +71,7 @@ class Merchants:
     ids: Ids
     deployment_keys: ProcessorKeys
     cache: TtlCache[str, Merchant]
-    opened: TtlCache[str, str]
+    opened: TtlCache[tuple[str, str], str]
 
     def new_merchant(self, *, name: str, webhook_secret: str | None = None) -> Merchant:
         """Return a merchant to be, with a webhook secret of its own for each mode."""
@@ -201,11 +201,11 @@ class Merchants:
 
     def _open(self, sealed: str, *, purpose: str) -> str:
         """Open a sealed secret, once in a while: every event and payment needs one."""
-        # A sealed text opens for one purpose only, so it may stand for the secret alone.
-        secret = self.opened.get(sealed)
+        # The purpose is part of the name: moved to another merchant's document, a sealed text must not open.
+        secret = self.opened.get((purpose, sealed))
         if secret is None:
             secret = self.vault.open(sealed, purpose=purpose)
-            self.opened.put(sealed, secret)
+            self.opened.put((purpose, sealed), secret)
         return secret
 
     async def _cached(self, tenant: str) -> Merchant | None:

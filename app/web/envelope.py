@@ -1,13 +1,25 @@
 """The shape of every answer: the seed's envelope, with our additions inside `error`."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 from app.kit.clock import to_rfc3339
 
 T = TypeVar("T")
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        message = "this moment is before the first year or after the last"
+        raise ValueError(message) from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A moment that somebody sends: with its zone, and one that the database can keep; for input schemas of every room."""
 
 Timestamp = Annotated[
     datetime,

@@ -32,7 +32,8 @@ STATUS: Mapping[Kind, int] = {
 }
 ERRORS_PAGE = "/docs/errors"
 
-_CHALLENGE = 'Bearer realm="payment-gateway", Basic realm="payment-gateway", charset="UTF-8"'
+# Basic credentials are taken too, but not asked for: a browser would keep them and send them for any page (S12).
+_CHALLENGE = 'Bearer realm="payment-gateway"'
 _DEFAULT_RETRY_SECONDS = 1
 _SHOWN_ERRORS = 20
 _SHOWN_NAME = 64

@@ -225,3 +225,10 @@ async def test_a_reference_is_unique_and_free_again_for_nobody(merchant):
     twin = {"amount": 100, "currency": "INR", "reference": reference}
     answers = await asyncio.gather(*(merchant.ask("POST", PATH, twin, key=secrets.token_hex(8)) for _ in range(5)))
     assert {(answer.status, answer.code) for answer in answers} == {(409, "reference_taken")}
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize("name", ["created_from", "created_before"])
+async def test_n8_a_moment_that_no_calendar_holds_in_utc_is_refused(merchant, name, moment):
+    answer = await merchant.ask("GET", f"/api/v1/payments?{name}={moment}")
+    assert (answer.status, answer.code) == (422, "validation_failed")
