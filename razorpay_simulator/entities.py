@@ -103,6 +103,7 @@ class Card:
     id: str
     name: str
     last4: str
+    iin: str
     network: str
     type: str
     issuer: str | None

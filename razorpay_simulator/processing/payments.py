@@ -222,6 +222,7 @@ def _card(world: World, account: Account, attempt: Attempt) -> Card:
         id=world.ids.new("card"),
         name=attempt.card_name,
         last4=facts.last4,
+        iin=(attempt.card_number or instruments.SUCCESS_CARD)[:6],
         network=facts.network,
         type=facts.type,
         issuer=facts.issuer,

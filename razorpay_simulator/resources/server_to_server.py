@@ -96,7 +96,13 @@ def generate_otp(call: Call) -> Any:
     payment = find_payment(call)
     base = f"{call.base_url}/v1/payments/{payment.id}/otp"
     steps = [{"action": f"otp_{step}", "url": f"{base}/{step}"} for step in ("submit", "resend")]
-    return {"razorpay_payment_id": payment.id, "next": steps, "metadata": {"iin": "", "network": "", "issuer": None}}
+    return {"razorpay_payment_id": payment.id, "next": steps, "metadata": _metadata(call, payment)}
+
+
+def resend_otp(call: Call) -> Any:
+    """Pretend to send the one-time password again."""
+    payment = find_payment(call)
+    return {"next": ["otp_submit", "otp_resend"], "razorpay_payment_id": payment.id}
 
 
 def submit_otp(call: Call) -> Any:
@@ -126,11 +132,19 @@ def validate_vpa(call: Call) -> Any:
     return {"vpa": vpa, "success": True, "customer_name": "Asha Rao"}
 
 
+def _metadata(call: Call, payment: Payment) -> dict[str, Any]:
+    """Return what the customer's bank page shows of the card."""
+    if payment.card_id is None:
+        return {}
+    card = call.account.cards[payment.card_id]
+    return {"issuer": card.issuer, "network": card.network, "last4": card.last4, "iin": card.iin}
+
+
 ROUTES = (
     Route("POST", "/v1/payments/create/json", create_payment),
     Route("POST", "/v1/payments/create/upi", create_upi_payment),
     Route("POST", "/v1/payments/validate/vpa", validate_vpa),
     Route("POST", "/v1/payments/{id}/otp_generate", generate_otp, is_public=True),
     Route("POST", "/v1/payments/{id}/otp/submit", submit_otp, is_public=True),
-    Route("POST", "/v1/payments/{id}/otp/resend", generate_otp, is_public=True),
+    Route("POST", "/v1/payments/{id}/otp/resend", resend_otp, is_public=True),
 )
