@@ -34,7 +34,7 @@ async def add_fault(call: ControlCall) -> Any:
         is_prefix=is_prefix,
         mode=_mode(call),
         times=call.whole("times", minimum=1) if call.body.get("times") is not None else None,
-        probability=min(call.number("probability", 1.0), 1.0),
+        probability=_probability(call),
         seed=call.whole("seed", call.world.config.seed),
         delay_seconds=call.number("delay_seconds", 1.0),
         retry_after=call.whole("retry_after") if call.body.get("retry_after") is not None else None,
@@ -57,6 +57,13 @@ def _route(call: ControlCall) -> tuple[str, str, bool]:
         return method, path[:-1], True
     # What is neither a route nor a path of one is meant as the beginning of many.
     return method, path, not (call.routes.has_template(path) or call.routes.knows(path))
+
+
+def _probability(call: ControlCall) -> float:
+    probability = call.number("probability", 1.0)
+    if probability > 1:
+        raise bad_request("probability must be at most 1.", field="probability")
+    return probability
 
 
 def _mode(call: ControlCall) -> FaultMode:
