@@ -204,7 +204,12 @@ async def running_world(
         await wiring.start()
         stopping = asyncio.Event()
         tasks = [asyncio.create_task(work_until(stopping, wiring, idle_seconds=0.02))] if has_worker else []
-        async with _served(create_app(settings, wiring=wiring)) as url, aiohttp.ClientSession() as session:
+        # Idle connections are given up before the server, after five seconds, gives them up in the middle of a request.
+        connector = aiohttp.TCPConnector(keepalive_timeout=2)
+        async with (
+            _served(create_app(settings, wiring=wiring)) as url,
+            aiohttp.ClientSession(connector=connector) as session,
+        ):
             yield World(url=url, simulator=simulator, wiring=wiring, settings=settings, session=session)
             stopping.set()
             await asyncio.gather(*tasks)
