@@ -1,6 +1,7 @@
 """The door of the API: reads a call, lets a fault strike, runs the handler, writes the answer, notes it all."""
 
 import asyncio
+import hashlib
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -11,6 +12,8 @@ from razorpay_simulator.auth import authenticate
 from razorpay_simulator.calls import Call, Route, RouteTable
 from razorpay_simulator.errors import ApiError, bad_request, no_route, url_not_found
 from razorpay_simulator.faults import FaultMode, FaultRule
+from razorpay_simulator.processing.meanwhile import insert
+from razorpay_simulator.resources.refunds import KEY_HEADER
 from razorpay_simulator.striking import answer_instead, spoil
 from razorpay_simulator.world import World
 
@@ -59,12 +62,13 @@ class Api:
         rules = self._world.faults
         fault = rules.pick(method, route.template, path, account.id) if rules.rules else None
         call = Call(self._world, account, params, [], frozenset(), {}, headers, _base_url(scope, headers))
+        sent = _sent(headers, body)
         try:
             answer = await self._run(call, route, scope, body, fault)
         except Reset:
-            self._note(method, path, route, account.id, None, fault)
+            self._note(method, path, route, account.id, None, fault, **sent)
             raise
-        self._note(method, path, route, account.id, answer.status, fault)
+        self._note(method, path, route, account.id, answer.status, fault, **sent)
         return answer
 
     async def _run(self, call: Call, route: Route, scope: Scope, body: bytes, fault: FaultRule | None) -> Answer:
@@ -74,11 +78,13 @@ class Api:
         if instead is not None:
             return instead
         if fault.mode is FaultMode.DELAY_THEN_PROCESS:
-            await asyncio.sleep(fault.delay_seconds)
+            await _work_slowly(call, fault.delay_seconds)
         call.ignores_idempotency = fault.mode is FaultMode.IGNORE_IDEMPOTENCY
         answer = _handle(call, route, scope, body)
         if fault.mode is FaultMode.SLOW:
             await asyncio.sleep(fault.delay_seconds)
+        if fault.mode is FaultMode.INSERT_AFTER:
+            insert(call.world, call.account, route.template)
         return spoil(answer, fault)
 
     def _is_known_to_api(self, path: str) -> bool:
@@ -96,6 +102,7 @@ class Api:
         account_id: str | None,
         status: int | None,
         fault: FaultRule | None,
+        **sent: str,
     ) -> None:
         self._world.journal.write(
             "call",
@@ -105,6 +112,7 @@ class Api:
             route=route.template if route else None,
             status=status,
             fault=fault.mode.value if fault else None,
+            **sent,
         )
 
 
@@ -113,14 +121,37 @@ def _handle(call: Call, route: Route, scope: Scope, body: bytes) -> Answer:
         call.query = wire.parse_query(scope["query_string"])
         call.expands = wire.parse_expands(call.query)
         if body:
-            content_type = call.headers.get(b"content-type", b"").decode("latin-1").lower()
+            content_type = call.headers.get(b"content-type", b"").decode("latin-1")
             call.body = wire.parse_body(body, content_type)
         value: Any = route.handler(call)
     except ApiError as refusal:
         return Answer.of_error(refusal)
     except UnicodeError:
         return Answer.of_error(bad_request("The request holds text that is not valid."))
-    return Answer(200, wire.render(value))
+    # A document's content is no JSON: its handler says itself how it is answered.
+    return value if isinstance(value, Answer) else Answer(200, wire.render(value))
+
+
+async def _work_slowly(call: Call, seconds: float) -> None:
+    """Take a while before the effect; meanwhile the call's idempotency key is at work."""
+    key = call.header(KEY_HEADER)
+    at_work = call.account.refund_keys_at_work
+    is_first = key is not None and key not in at_work
+    if key is not None:
+        at_work.add(key)
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        if is_first:
+            at_work.discard(str(key))
+
+
+def _sent(headers: dict[bytes, bytes], body: bytes) -> dict[str, str]:
+    """Return what tells whether two calls were the very same: the idempotency key, and a digest of the body."""
+    key = headers.get(b"x-refund-idempotency")
+    return ({"idempotency_key": key.decode("latin-1")} if key is not None else {}) | (
+        {"body_sha256": hashlib.sha256(body).hexdigest()} if body else {}
+    )
 
 
 async def _read(receive: Receive) -> bytes:
@@ -132,7 +163,7 @@ async def _read(receive: Receive) -> bytes:
         if message["type"] != "http.request":
             break
         chunk = message.get("body", b"")
-        if size <= wire.MAX_BODY_BYTES:
+        if size <= wire.MAX_UPLOAD_BYTES:
             chunks.append(chunk)
         size += len(chunk)
         if not message.get("more_body", False):

@@ -9,7 +9,7 @@ from starlette.routing import Mount
 from razorpay_simulator import control
 from razorpay_simulator.api import Api
 from razorpay_simulator.config import SimulatorConfig
-from razorpay_simulator.pages import checkout_routes
+from razorpay_simulator.pages import checkout_routes, console_routes
 from razorpay_simulator.resources import route_table
 from razorpay_simulator.seeds import plant
 from razorpay_simulator.world import World
@@ -36,6 +36,7 @@ def build_app(world: World) -> Starlette:
     return Starlette(
         routes=[
             *checkout_routes(world),
+            *console_routes(world, routes),
             Mount("/_sim", control.control_app(world, routes)),
             Mount("/", Api(world, routes)),
         ],

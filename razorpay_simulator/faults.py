@@ -26,6 +26,7 @@ class FaultMode(StrEnum):
     IGNORE_IDEMPOTENCY = "ignore_idempotency"
     HUGE_BODY = "huge_body"
     CONTRADICTORY = "contradictory"
+    INSERT_AFTER = "insert_after"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Any
 from razorpay_simulator.entities import CaptureRule, Customer, Downtime, Order
 from razorpay_simulator.ids import Ids
 from razorpay_simulator.processing import paying
+from razorpay_simulator.processing.disputes import Claim, open_dispute
 from razorpay_simulator.processing.paying import Outcome, Wish
 from razorpay_simulator.processing.refunds import RefundRequest, refund
 from razorpay_simulator.world import Account, World
@@ -21,7 +22,7 @@ _WISHES = (
 
 
 def plant(world: World, account: Account, number: int) -> dict[str, Any]:
-    """Plant orders with payments, refunds, customers and a downtime, and return their ids."""
+    """Plant orders with payments, refunds, customers, an open dispute and a downtime, and return their ids."""
     lived = world.ids
     # Seeded entities have the same ids in every run with the same number; what comes later has fresh ones.
     world.ids = Ids(f"seed {number}")
@@ -57,10 +58,13 @@ def _plant(world: World, account: Account, dice: random.Random) -> dict[str, Any
         born=born,
         instrument={"bank": "COSB"},
     )
+    disputed = account.payments[made[2]]
+    dispute = open_dispute(world, account, disputed, Claim(amount=disputed.amount))
     return {
         "orders": [account.payments[payment_id].order_id for payment_id in made],
         "payments": made,
         "refunds": [back.id],
+        "disputes": [dispute.id],
         "customers": list(account.customers),
         "downtimes": [down_id],
     }

@@ -88,6 +88,10 @@ def _contradict(entity: dict[str, Any]) -> None:
     """Claim that money was taken, and that there is none."""
     if entity.get("entity") == "payment":
         entity.update(status="captured", captured=False, amount=0, amount_refunded=1, fee=-1)
+    elif entity.get("entity") == "refund":
+        entity.update(status="processed", amount=0, currency="XXX")
+    elif entity.get("entity") == "dispute":
+        entity.update(status="lost", amount=0, amount_deducted=-1)
     else:
         entity.update(status="paid", amount=0, amount_paid=-1, amount_due=1)
     entity["unheard_of"] = {"nested": [1, 2, 3]}

@@ -5,6 +5,7 @@ from typing import Any
 
 from razorpay_simulator.clock import Clock
 from razorpay_simulator.config import SimulatorConfig
+from razorpay_simulator.dispute_entities import Dispute, Document
 from razorpay_simulator.entities import Card, Customer, Downtime, Order, Payment, Refund
 from razorpay_simulator.faults import Faults
 from razorpay_simulator.ids import Ids
@@ -44,6 +45,10 @@ class Account:
     refunds: dict[str, Refund] = field(default_factory=dict)
     refunds_by_payment: dict[str, list[Refund]] = field(default_factory=dict)
     refunds_by_key: dict[str, tuple[Any, Refund]] = field(default_factory=dict)
+    refund_keys_at_work: set[str] = field(default_factory=set)
+    """Idempotency keys whose request is under way: another with the same key is a conflict."""
+    disputes: dict[str, Dispute] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
     customers: dict[str, Customer] = field(default_factory=dict)
     refund_policy: RefundPolicy = field(default_factory=RefundPolicy)
     more: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -103,6 +108,13 @@ class World:
         for account in self.accounts.values():
             if payment := account.payments.get(payment_id):
                 return account, payment
+        return None
+
+    def find_dispute(self, dispute_id: str) -> tuple[Account, Dispute] | None:
+        """Return a dispute of whichever account, with that account."""
+        for account in self.accounts.values():
+            if dispute := account.disputes.get(dispute_id):
+                return account, dispute
         return None
 
     def emit(self, account: Account, name: str, **entities: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from starlette.routing import Route, Router
 
 from razorpay_simulator import wire
 from razorpay_simulator.calls import RouteTable
-from razorpay_simulator.control import accounts, faults, payments, time, webhooks
+from razorpay_simulator.control import accounts, disputes, faults, payments, time, webhooks
 from razorpay_simulator.control.commands import Command, ControlCall
 from razorpay_simulator.errors import ApiError, bad_request
 from razorpay_simulator.world import World
@@ -18,6 +18,7 @@ _COMMANDS = (
     *time.COMMANDS,
     *accounts.COMMANDS,
     *payments.COMMANDS,
+    *disputes.COMMANDS,
     *faults.COMMANDS,
     *webhooks.COMMANDS,
 )

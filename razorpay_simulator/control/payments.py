@@ -7,7 +7,7 @@ from razorpay_simulator.entities import Downtime, Payment, PaymentStatus, Refund
 from razorpay_simulator.errors import bad_request, unknown_id, url_not_found
 from razorpay_simulator.processing import paying, payments
 from razorpay_simulator.processing.failures import failure
-from razorpay_simulator.processing.refunds import RefundRequest, check, finish, refund
+from razorpay_simulator.processing.refunds import RefundRequest, bounce, check, finish, refund
 from razorpay_simulator.world import Account
 
 _PAY_FIELDS = frozenset(
@@ -108,7 +108,7 @@ async def refund_payment(call: ControlCall) -> Any:
 
 
 async def finish_refund(call: ControlCall) -> Any:
-    """End a pending refund."""
+    """End a refund."""
     found: tuple[Account, Refund] | None = next(
         (
             (account, account.refunds[call.params["refund_id"]])
@@ -120,9 +120,15 @@ async def finish_refund(call: ControlCall) -> Any:
     if found is None:
         raise unknown_id()
     account, made = found
-    if call.params["end"] not in {"process", "fail"}:
-        raise url_not_found()
-    finish(call.world, account, made, succeeds=call.params["end"] == "process")
+    match call.params["end"]:
+        case "process":
+            finish(call.world, account, made, succeeds=True)
+        case "fail":
+            finish(call.world, account, made, succeeds=False)
+        case "bounce":
+            bounce(call.world, account, made)
+        case _:
+            raise url_not_found()
     return made.to_wire()
 
 
@@ -208,7 +214,7 @@ COMMANDS = (
         method="POST",
         path="/refunds/{refund_id}/{end}",
         handler=finish_refund,
-        summary="Ends a pending refund: `process` or `fail`.",
+        summary="Ends a pending refund: `process` or `fail`; `bounce` fails a processed one, as banks do.",
     ),
     Command(
         method="POST",

@@ -77,7 +77,7 @@ def pay(world: World, account: Account, order: Order, wish: Wish) -> dict[str, A
     """Try to pay an order and return what checkout hands to the browser, with the payment. Raises ApiError."""
     if order.status is OrderStatus.PAID:
         raise payments.order_already_paid()
-    attempt = _attempt(order, wish)
+    attempt = attempt_of(order, wish)
     reason = instruments.reason_of_failure(wish.method, card_number=wish.card_number, vpa=attempt.vpa)
     how = wish.outcome or (Outcome.FAILURE if reason else Outcome.SUCCESS)
     payment = payments.start(world, account, attempt)
@@ -123,7 +123,8 @@ def result(account: Account, payment: Payment) -> dict[str, Any]:
     return {**signed, **shown}
 
 
-def _attempt(order: Order, wish: Wish) -> payments.Attempt:
+def attempt_of(order: Order, wish: Wish) -> payments.Attempt:
+    """Return what a customer brings. Raises ApiError for an instrument that there is not."""
     if wish.method not in METHODS:
         raise bad_request(f"method must be one of {', '.join(METHODS)}.", field="method")
     is_upi, is_bank, is_wallet = (wish.method == name for name in ("upi", "netbanking", "wallet"))

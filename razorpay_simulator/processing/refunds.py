@@ -19,8 +19,8 @@ class RefundRequest:
     is_by_processor: bool = False
 
 
-def check(account: Account, payment: Payment, request: RefundRequest) -> None:
-    """Refuse a refund that can't be. Raises ApiError."""
+def check(account: Account, payment: Payment, request: RefundRequest, *, may_repeat: bool = False) -> None:
+    """Refuse a refund that can't be, a receipt that the payment has unless it `may_repeat`. Raises ApiError."""
     if payment.status is PaymentStatus.REFUNDED:
         raise bad_request("The payment has been fully refunded already", reason="refund_limit_crossed")
     if payment.status is not PaymentStatus.CAPTURED:
@@ -29,8 +29,10 @@ def check(account: Account, payment: Payment, request: RefundRequest) -> None:
         raise bad_request(
             "The refund amount provided is greater than amount captured", field="amount", reason="refund_limit_crossed"
         )
-    same_receipt = request.receipt is not None and any(
-        kept.receipt == request.receipt for kept in account.refunds_by_payment.get(payment.id, ())
+    same_receipt = (
+        not may_repeat
+        and request.receipt is not None
+        and any(kept.receipt == request.receipt for kept in account.refunds_by_payment.get(payment.id, ()))
     )
     if same_receipt:
         raise bad_request(
@@ -93,9 +95,24 @@ def finish(world: World, account: Account, made: Refund, *, succeeds: bool) -> N
     if succeeds:
         made.status = RefundStatus.PROCESSED
         made.acquirer_data = {"arn": world.ids.digits(12)}
+        _tell_end(world, account, made)
     else:
-        made.status = RefundStatus.FAILED
-        _take(account, account.payments[made.payment_id], -made.amount)
+        _fail(world, account, made)
+
+
+def bounce(world: World, account: Account, made: Refund) -> None:
+    """Let the customer's bank send back what was processed already."""
+    if made.status is RefundStatus.PROCESSED:
+        _fail(world, account, made)
+
+
+def _fail(world: World, account: Account, made: Refund) -> None:
+    made.status = RefundStatus.FAILED
+    _take(account, account.payments[made.payment_id], -made.amount)
+    _tell_end(world, account, made)
+
+
+def _tell_end(world: World, account: Account, made: Refund) -> None:
     kind = f"refund.{made.status.value}"
     world.journal.write(kind, account=account.id, refund=made.id, payment=made.payment_id, amount=made.amount)
     _announce(world, account, kind, made)

@@ -4,6 +4,8 @@ from razorpay_simulator.calls import RouteTable
 from razorpay_simulator.resources import (
     cards,
     customers,
+    disputes,
+    documents,
     downtimes,
     methods,
     orders,
@@ -16,5 +18,8 @@ from razorpay_simulator.resources import (
 
 def route_table() -> RouteTable:
     """Return the routes of all resources."""
-    rooms = (orders, payments, refunds, cards, customers, downtimes, methods, server_to_server, webhook_endpoints)
+    rooms = (
+        *(orders, payments, refunds, disputes, documents),
+        *(cards, customers, downtimes, methods, server_to_server, webhook_endpoints),
+    )
     return RouteTable(route for room in rooms for route in room.ROUTES)

@@ -12,6 +12,7 @@ from razorpay_simulator.processing.refunds import RefundRequest, check, refund
 from razorpay_simulator.resources.payments import find_payment
 
 _FIELDS = frozenset({"amount", "speed", "notes", "receipt", "reverse_all", "payment_id", "reversals"})
+KEY_HEADER = b"x-refund-idempotency"
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SHORTEST_KEY = 10
 
@@ -37,8 +38,10 @@ def _create(call: Call, payment: Payment) -> Any:
         if known != fingerprint:
             raise bad_request("Different request with the same idempotency key has already been processed.", status=409)
         return made.to_wire()
+    if key in account.refund_keys_at_work:
+        raise bad_request("Another request with the same idempotency key is still in progress.", status=409)
     request = _read(call.body, payment)
-    check(account, payment, request)
+    check(account, payment, request, may_repeat=call.ignores_idempotency)
     made = refund(call.world, account, payment, request)
     if key is not None:
         account.refunds_by_key[key] = (fingerprint, made)
@@ -46,7 +49,7 @@ def _create(call: Call, payment: Payment) -> Any:
 
 
 def _idempotency_key(call: Call) -> str | None:
-    key = call.header(b"x-refund-idempotency")
+    key = call.header(KEY_HEADER)
     if key is None:
         return None
     if len(key) < _SHORTEST_KEY:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from razorpay_simulator import SimulatorConfig, serve, wire
 from razorpay_simulator.errors import ApiError
 
-SEEDED = ("orders", "payments", "refunds", "customers", "downtimes")
+SEEDED = ("orders", "payments", "refunds", "disputes", "customers", "downtimes")
 
 
 async def test_the_guide_lists_every_control_with_a_sentence(call):

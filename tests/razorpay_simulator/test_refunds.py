@@ -1,5 +1,7 @@
 """Refunds: bounded, idempotent on request, and followed to their end."""
 
+import asyncio
+
 import pytest
 
 
@@ -57,6 +59,18 @@ async def test_c_a_repeated_key_gives_the_same_refund_and_another_body_a_conflic
     assert other["status"] == 409
     assert other["description"].startswith("Different request with the same idempotency key")
     assert (await call.ok("GET", "/v1/refunds"))["count"] == 1
+
+
+async def test_c6_the_journal_tells_whether_two_calls_were_the_very_same(call):
+    payment = await call.captured()
+    path, options = f"/v1/payments/{payment['id']}/refund", {"headers": {"X-Refund-Idempotency": "refund-key_0001"}}
+    for amount in (1000, 1000, 2000):
+        await call("POST", path, {"amount": amount}, **options)
+    entries = (await call.ok("GET", "/_sim/journal?kind=call"))["entries"]
+    calls = [entry for entry in entries if entry["path"] == path]
+    assert [entry["idempotency_key"] for entry in calls] == ["refund-key_0001"] * 3
+    first, again, other = (entry["body_sha256"] for entry in calls)
+    assert first == again != other
 
 
 @pytest.mark.parametrize(
@@ -143,3 +157,68 @@ async def test_c10_a_refund_from_the_dashboard_appears(call):
     other = await call.captured()
     refusal = await call.refused("GET", f"/v1/payments/{other['id']}/refunds/{foreign['id']}")
     assert refusal["description"] == "The id provided does not exist"
+
+
+async def test_c7_a_key_whose_request_is_under_way_is_a_conflict_until_it_is_done(call):
+    payment = await call.captured(50_000)
+    path = f"/v1/payments/{payment['id']}/refund"
+    slow = {"route": "POST /v1/payments/{id}/refund", "mode": "delay_then_process", "times": 1, "delay_seconds": 0.3}
+    await call.ok("POST", "/_sim/faults", slow)
+    key = {"headers": {"X-Refund-Idempotency": "refund-key_0001"}}
+    first = asyncio.create_task(call.ok("POST", path, {"amount": 1000}, **key))
+    while not call.simulator.world.default_account.refund_keys_at_work:
+        await asyncio.sleep(0.01)
+    busy = await call.refused("POST", path, {"amount": 1000}, **key)
+    assert (busy["status"], busy["description"]) == (
+        409,
+        "Another request with the same idempotency key is still in progress.",
+    )
+    await call.ok("POST", path, {"amount": 500})
+    made = await first
+    assert await call.ok("POST", path, {"amount": 1000}, **key) == made
+    assert (await call.ok("GET", path + "s"))["count"] == 2
+
+
+async def test_c7_two_slow_requests_with_one_key_are_one_refund(call):
+    payment = await call.captured(50_000)
+    path = f"/v1/payments/{payment['id']}/refund"
+    slow = {"route": "POST /v1/payments/{id}/refund", "mode": "delay_then_process", "delay_seconds": 0.1}
+    await call.ok("POST", "/_sim/faults", slow)
+    key = {"headers": {"X-Refund-Idempotency": "refund-key_0001"}}
+    answers = await asyncio.gather(*[call("POST", path, {"amount": 1000}, **key) for _ in range(5)])
+    assert {answer.status for answer in answers} <= {200, 409}
+    assert len({answer.body["id"] for answer in answers if answer.status == 200}) == 1
+    await call.ok("POST", path, {"amount": 500})
+    assert (await call.ok("GET", path + "s"))["count"] == 2
+
+
+async def test_c8_a_processor_that_ignores_keys_ignores_receipts_too(call):
+    payment = await call.captured()
+    await call.ok("POST", "/_sim/faults", {"route": "POST /v1/payments/{id}/refund", "mode": "ignore_idempotency"})
+    path = f"/v1/payments/{payment['id']}/refund"
+    body = {"amount": 1000, "receipt": "ref_1"}
+    first, second = await call.ok("POST", path, body), await call.ok("POST", path, body)
+    assert (first["id"] != second["id"], first["receipt"], second["receipt"]) == (True, "ref_1", "ref_1")
+
+
+async def test_c9_a_refund_that_was_pending_for_days_fails_by_the_clock(call):
+    await call.ok("PUT", "/_sim/accounts/refunds", {"refund_seconds": 3 * 86_400, "refund_fails": True})
+    payment = await call.captured()
+    made = await call.ok("POST", f"/v1/payments/{payment['id']}/refund", {"amount": 1000})
+    await call.advance(2 * 86_400)
+    assert (await call.ok("GET", f"/v1/refunds/{made['id']}"))["status"] == "pending"
+    await call.advance(86_400)
+    assert (await call.ok("GET", f"/v1/refunds/{made['id']}"))["status"] == "failed"
+    assert (await call.ok("GET", f"/v1/payments/{payment['id']}"))["amount_refunded"] == 0
+    assert (await call.event_names())[-2:] == ["refund.created", "refund.failed"]
+
+
+async def test_c9_a_processed_refund_may_come_back(call):
+    payment = await call.captured()
+    made = await call.ok("POST", f"/v1/payments/{payment['id']}/refund", {})
+    assert made["status"] == "processed"
+    for _ in range(2):
+        assert (await call.ok("POST", f"/_sim/refunds/{made['id']}/bounce"))["status"] == "failed"
+    seen = await call.ok("GET", f"/v1/payments/{payment['id']}")
+    assert (seen["status"], seen["amount_refunded"]) == ("captured", 0)
+    assert (await call.event_names()).count("refund.failed") == 1

@@ -61,6 +61,27 @@ async def test_refunds(client, call):
         await ask(client.payment.refund, paid["id"], {"amount": 20_001})
 
 
+async def test_disputes_and_documents(client, call, tmp_path):
+    paid = await call.captured()
+    opened = await call.ok("POST", f"/_sim/payments/{paid['id']}/dispute", {})
+    assert (await ask(client.dispute.all))["items"] == [opened]
+    assert await ask(client.dispute.fetch, opened["id"]) == opened
+    slip = tmp_path / "slip.png"
+    slip.write_bytes(bytes(range(256)))
+    with slip.open("rb") as file:
+        kept = await ask(client.document.create, {"file": file, "purpose": "dispute_evidence"})
+    assert (kept["name"], kept["mime_type"], kept["size"]) == ("slip.png", "image/png", 256)
+    assert await ask(client.document.fetch, kept["id"]) == kept
+    drafted = await ask(client.dispute.contest, opened["id"], {"summary": "It came.", "shipping_proof": [kept["id"]]})
+    assert (drafted["status"], drafted["evidence"]["summary"]) == ("open", "It came.")
+    accepted = await ask(client.dispute.accept, opened["id"])
+    assert (accepted["status"], accepted["amount_deducted"]) == ("lost", paid["amount"])
+    with pytest.raises(razorpay.errors.BadRequestError, match="in lost status"):
+        await ask(client.dispute.contest, opened["id"], {"action": "submit"})
+    with pytest.raises(razorpay.errors.BadRequestError, match="file field is required"):
+        await ask(client.document.create, {"purpose": "dispute_evidence"})
+
+
 async def test_customers(client):
     made = await ask(client.customer.create, {"name": "A Name", "email": "a@example.com", "contact": "+910000000000"})
     assert (await ask(client.customer.fetch, made["id"]))["email"] == "a@example.com"

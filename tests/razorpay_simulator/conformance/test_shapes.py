@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.razorpay_simulator.test_documents import upload
 from tests.razorpay_simulator.test_webhooks import ALL, register
 
+DISPUTES = [
+    f"payment.dispute.{kind}" for kind in ("created", "under_review", "action_required", "won", "lost", "closed")
+]
 SHAPES = json.loads((Path(__file__).parent / "shapes.json").read_text(encoding="utf-8"))
 NAMES = {
     str: "string",
@@ -25,7 +29,6 @@ NAMES = {
 NOT_SERVED = (
     "/v1/payment_links",
     "/v1/settlements",
-    "/v1/disputes",
     "/v1/subscriptions",
     "/v1/plans",
     "/v1/invoices",
@@ -34,7 +37,6 @@ NOT_SERVED = (
     "/v1/transfers",
     "/v1/payments/qr_codes",
     "/v1/fund_accounts",
-    "/v1/documents",
     "/v1/addons",
     "/v1/tokens",
     "/v2/accounts",
@@ -70,6 +72,8 @@ async def every_kind(call):
     card = await call.captured(method="card")
     refund = await call.ok("POST", f"/v1/payments/{card['id']}/refund", {"amount": 100})
     down = await call.ok("POST", "/_sim/downtimes", {"method": "upi", "severity": "high"})
+    dispute = await call.ok("POST", f"/_sim/payments/{upi['id']}/dispute", {})
+    document = await upload(call)
     return [
         ("customer", customer),
         ("order", fresh),
@@ -77,6 +81,9 @@ async def every_kind(call):
         *[("payment", await call.ok("GET", f"/v1/payments/{one['id']}")) for one in (failed, upi, bank, wallet, card)],
         ("card", await call.ok("GET", f"/v1/payments/{card['id']}/card")),
         ("refund", refund),
+        ("dispute", dispute),
+        ("dispute", await call.ok("POST", f"/v1/disputes/{dispute['id']}/accept", {})),
+        ("document", document),
         ("payment.downtime", await call.ok("GET", f"/v1/payments/downtimes/{down['id']}")),
     ]
 
@@ -97,7 +104,14 @@ async def test_states_are_the_documented_ones(call):
 
 async def test_lists_are_collections_of_the_same_entities(call):
     await every_kind(call)
-    for path in ("/v1/orders", "/v1/payments", "/v1/refunds", "/v1/customers", "/v1/payments/downtimes"):
+    for path in (
+        "/v1/orders",
+        "/v1/payments",
+        "/v1/refunds",
+        "/v1/disputes",
+        "/v1/customers",
+        "/v1/payments/downtimes",
+    ):
         listed = await call.ok("GET", path)
         assert (listed["entity"], listed["count"]) == ("collection", len(listed["items"]))
         assert listed["items"], path
@@ -106,13 +120,19 @@ async def test_lists_are_collections_of_the_same_entities(call):
 
 
 async def test_events_contain_what_is_documented(call, receiver):
-    await register(call, receiver.url, events=ALL)
+    await register(call, receiver.url, events=[*ALL, *DISPUTES])
     paid = await call.captured(method="card")
     await call.pay(await call.order(), method="card", outcome="failure")
     await call.ok("POST", f"/v1/payments/{paid['id']}/refund", {"amount": 100})
+    for ends in (("win",), ("lose",), ("close",), ("require_action", "close")):
+        dispute = await call.ok("POST", f"/_sim/payments/{paid['id']}/dispute", {})
+        proof = {"billing_proof": [(await upload(call))["id"]], "action": "submit"}
+        await call.ok("PATCH", f"/v1/disputes/{dispute['id']}/contest", proof)
+        for end in ends:
+            await call.ok("POST", f"/_sim/disputes/{dispute['id']}/{end}", {})
     await call.advance(7 * 86_400)
     async with asyncio.timeout(10):
-        while not set(ALL) <= set(receiver.events):
+        while not {*ALL, *DISPUTES} <= set(receiver.events):
             await asyncio.sleep(0.01)
     for _, body in receiver.got:
         event = json.loads(body)
