@@ -4,9 +4,10 @@ The part behind the prefix is 26 characters of Crockford's base 32: 48 bits of m
 (the layout of a ULID). Razorpay's ids have a prefix of their own (`order_ pay_ rfnd_`) and 14 characters.
 """
 
+import os
 import re
-import secrets
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -14,6 +15,8 @@ from app.kit.clock import Clock, SystemClock
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+_BYTES = 10
+_STOCK = 256
 _BODY = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
@@ -30,6 +33,14 @@ class Prefix(StrEnum):
     LEASE = "lse"
     SUSPENSE = "sus"
     AUDIT = "aud"
+    REFUND = "ref"
+    DISPUTE = "dsp"
+    LEDGER_ENTRY = "ent"
+    OUTBOX_ITEM = "job"
+    VIOLATION = "vio"
+    LINK = "lnk"
+    ENDPOINT = "wep"
+    DELIVERY = "dlv"
 
 
 class Ids(Protocol):
@@ -38,6 +49,31 @@ class Ids(Protocol):
     def new(self, prefix: Prefix) -> str:
         """Return an id nobody has had before."""
         ...
+
+
+class _Randomness:
+    """The operating system's randomness, fetched for many ids at once: each call of the system costs more than an id.
+
+    A forked child throws away what it inherited, or it would give out the ids of its parent.
+    """
+
+    def __init__(self) -> None:
+        self._stock: list[int] = []
+        os.register_at_fork(after_in_child=self._stock.clear)
+
+    def next(self) -> int:
+        """Return 80 random bits."""
+        try:
+            return self._stock.pop()
+        except IndexError:
+            fresh = os.urandom(_BYTES * _STOCK)
+            self._stock += [
+                int.from_bytes(fresh[start : start + _BYTES]) for start in range(_BYTES, len(fresh), _BYTES)
+            ]
+            return int.from_bytes(fresh[:_BYTES])
+
+
+_randomness = _Randomness()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +85,7 @@ class RandomIds:
     def new(self, prefix: Prefix) -> str:
         """Return `<prefix>_` and 26 characters that sort by time of birth."""
         milliseconds = int(self.clock.now().timestamp() * 1000)
-        return f"{prefix}_{_encode((milliseconds << 80) | secrets.randbits(80))}"
+        return f"{prefix}_{_encode((milliseconds << 80) | _randomness.next())}"
 
 
 @dataclass(slots=True)
@@ -68,6 +104,11 @@ def is_id(text: str, prefix: Prefix) -> bool:
     """Tell whether a text has the form of an id with this prefix."""
     head, separator, body = text.partition("_")
     return head == prefix and separator == "_" and _BODY.fullmatch(body) is not None
+
+
+def first_id(prefix: Prefix, moment: datetime) -> str:
+    """Return what sorts in front of every id with this prefix that is born at a moment or later."""
+    return f"{prefix}_{_encode(int(moment.timestamp() * 1000) << 80)}"
 
 
 def _encode(number: int) -> str:

@@ -27,6 +27,11 @@ def is_signed_by_any(message: bytes, signature: str | None, *, secrets: Iterable
     return any(matches)
 
 
+def derived_key(secret: str, *, purpose: str) -> bytes:
+    """Return a key for one purpose, from which neither the secret nor another purpose's key can be told."""
+    return hmac.digest(secret.encode(), f"payment-gateway: {purpose}".encode(), "sha256")
+
+
 def sha256_hex(*parts: bytes) -> str:
     """Return the SHA-256 of length-prefixed parts, so that no two lists of parts share a digest by concatenation."""
     digest = hashlib.sha256()

@@ -1,5 +1,6 @@
 """Our ids: sortable by birth, one form, and never the processor's."""
 
+import os
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -35,6 +36,20 @@ def test_ids_sort_by_the_millisecond_of_their_birth(moment: datetime, later: int
 def test_ids_of_one_millisecond_differ() -> None:
     ids = RandomIds(MovableClock())
     assert len({ids.new(Prefix.PAYMENT) for _ in range(10_000)}) == 10_000
+
+
+def test_a_forked_child_gives_out_no_id_of_its_parent() -> None:
+    ids = RandomIds(MovableClock())
+    ids.new(Prefix.PAYMENT)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, ids.new(Prefix.PAYMENT).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        assert said.read() != ids.new(Prefix.PAYMENT)
 
 
 def test_the_system_clock_is_the_default() -> None:

@@ -67,6 +67,12 @@ def test_the_standard_library_logs_through_the_same_renderer(stream: io.StringIO
     assert (line["logger"], line["level"], line["request_id"]) == ("uvicorn.error", "warning", "req_2")
 
 
+def test_the_drivers_own_trouble_is_a_warning_since_it_tries_again(stream: io.StringIO) -> None:
+    logging.getLogger("pymongo.client").error("MongoClient background task encountered an error")
+    logging.getLogger("uvicorn.error").error("something else")
+    assert [line["level"] for line in lines_of(stream)] == ["warning", "error"]
+
+
 def test_levels_below_the_chosen_one_are_silent() -> None:
     target = io.StringIO()
     before, root = structlog.get_config(), logging.getLogger()
