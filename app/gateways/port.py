@@ -11,13 +11,16 @@ Every verb ends in exactly one of three ways:
   not because the request never left).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from app.kit.money import Money
 from app.kit.scope import Mode, Scope
+
+Item = TypeVar("Item")
 
 
 class GatewayError(Exception):
@@ -41,10 +44,13 @@ class Refused(GatewayError):
 
 
 class DuplicateReceipt(Refused):
-    """An order with this receipt exists already; `order_id` names it when the processor said which."""
+    """An order, or a refund of the payment, with this receipt exists already; `order_id` names the order if known.
+
+    What was asked for has happened before: look for it by its receipt instead of giving up.
+    """
 
     def __init__(self, order_id: str | None) -> None:
-        """Keep the id of the existing order."""
+        """Keep the id of the existing order, None for a refund."""
         super().__init__("duplicate_receipt", field_name="receipt")
         self.order_id = order_id
 
@@ -143,15 +149,134 @@ class GatewayPayment:
     raw: dict[str, Any] = field(default_factory=dict)
 
 
+class RefundStatus(StrEnum):
+    """What the processor says of a refund. `failed` may come days after `pending`."""
+
+    PENDING = "pending"
+    PROCESSED = "processed"
+    FAILED = "failed"
+    UNRECOGNIZED = "unrecognized"
+
+
+class RefundSpeed(StrEnum):
+    """How fast money goes back: as banks do it, or at once where the customer's bank can (at a price)."""
+
+    NORMAL = "normal"
+    OPTIMUM = "optimum"
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    """What is to go back. `receipt` is our refund id: the way back to a refund whose answer was lost (C8)."""
+
+    receipt: str
+    amount: Money
+    speed: RefundSpeed = RefundSpeed.NORMAL
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRefund:
+    """A refund as the processor described it at one moment.
+
+    `amount` is None when the processor's numbers make no sense (R7): such a snapshot moves nothing. `reference` is the
+    number by which the customer's bank finds the money (ARN, RRN or UTR). `refund_ref` is our refund id from the note
+    `refund_id`, a second way back where the receipt is missing (C8).
+    """
+
+    id: str
+    payment_id: str
+    amount: Money | None
+    status: RefundStatus
+    created_at: datetime
+    receipt: str | None = None
+    refund_ref: str | None = None
+    speed_requested: str | None = None
+    speed_processed: str | None = None
+    reference: str | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+class DisputeStatus(StrEnum):
+    """Where a dispute stands at the processor."""
+
+    OPEN = "open"
+    UNDER_REVIEW = "under_review"
+    WON = "won"
+    LOST = "lost"
+    CLOSED = "closed"
+    UNRECOGNIZED = "unrecognized"
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayDispute:
+    """A dispute as the processor described it at one moment.
+
+    `amount` is None when the processor's numbers make no sense (R7). `amount_deducted` is what the processor took from
+    the merchant, in minor units: nothing until the dispute is lost.
+    """
+
+    id: str
+    payment_id: str
+    amount: Money | None
+    amount_deducted: int
+    status: DisputeStatus
+    created_at: datetime
+    phase: str | None = None
+    reason_code: str | None = None
+    respond_by: datetime | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+class EvidenceKind(StrEnum):
+    """What a document is to prove."""
+
+    SHIPPING_PROOF = "shipping_proof"
+    BILLING_PROOF = "billing_proof"
+    CANCELLATION_PROOF = "cancellation_proof"
+    CUSTOMER_COMMUNICATION = "customer_communication"
+    PROOF_OF_SERVICE = "proof_of_service"
+    EXPLANATION_LETTER = "explanation_letter"
+    REFUND_CONFIRMATION = "refund_confirmation"
+    ACCESS_ACTIVITY_LOG = "access_activity_log"
+    REFUND_CANCELLATION_POLICY = "refund_cancellation_policy"
+    TERMS_AND_CONDITIONS = "terms_and_conditions"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A merchant's answer to a dispute: why it is wrong, the document ids that prove it, and how much is contested.
+
+    Without an amount it is the whole dispute. What is not `is_final` stays a draft that the bank doesn't see yet.
+    """
+
+    summary: str
+    documents: Mapping[EvidenceKind, Sequence[str]]
+    amount: Money | None = None
+    is_final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[Item]):
+    """One page of a list at the processor, newest first; another begins at `next_skip` unless this `is_last`."""
+
+    items: tuple[Item, ...]
+    is_last: bool
+    next_skip: int
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayEvent:
-    """A processor's message, parsed. `payments` are the snapshots it carries; empty when it concerns something else."""
+    """A processor's message, parsed: the snapshots it carries, none when it concerns something else."""
 
     type: str
     account_id: str | None
     created_at: datetime | None
     payments: tuple[GatewayPayment, ...]
     order_receipt: str | None = None
+    refunds: tuple[GatewayRefund, ...] = ()
+    disputes: tuple[GatewayDispute, ...] = ()
 
 
 class Gateway(Protocol):
@@ -188,6 +313,56 @@ class Gateway(Protocol):
 
     def is_callback_signature(self, signature: str, *, order_id: str, payment_id: str) -> bool:
         """Tell whether the checkout's callback was signed for this order and payment."""
+        ...
+
+    def refund_body(self, request: RefundRequest) -> bytes:
+        """Return the bytes that ask for a refund; every try sends the very same ones (C6). Pure."""
+        ...
+
+    async def create_refund(self, payment_id: str, *, body: bytes, key: str) -> GatewayRefund:
+        """Ask for a refund under an idempotency key; the same key and body are one refund (C6).
+
+        After an earlier try without an answer a refusal proves nothing of that try: look first (C8).
+
+        Raises:
+            DuplicateReceipt, UnknownAtGateway, Refused, OutcomeUnknown (`in_progress` while the same key is at work).
+        """
+        ...
+
+    async def get_refund(self, refund_id: str) -> GatewayRefund:
+        """Return a refund. Raises UnknownAtGateway, Refused, OutcomeUnknown."""
+        ...
+
+    async def list_payment_refunds(self, payment_id: str) -> tuple[GatewayRefund, ...]:
+        """Return every refund of a payment. Raises UnknownAtGateway, Refused, OutcomeUnknown."""
+        ...
+
+    async def list_payments(self, *, since: datetime, until: datetime, skip: int) -> Listed[GatewayPayment]:
+        """Return a page of the payments created in a span; it trails by minutes. Raises Refused, OutcomeUnknown."""
+        ...
+
+    async def list_refunds(self, *, since: datetime, until: datetime, skip: int) -> Listed[GatewayRefund]:
+        """Return a page of the refunds created in a span; it trails by minutes. Raises Refused, OutcomeUnknown."""
+        ...
+
+    async def list_disputes(self, *, skip: int) -> Listed[GatewayDispute]:
+        """Return a page of all disputes. Raises Refused, OutcomeUnknown."""
+        ...
+
+    async def get_dispute(self, dispute_id: str) -> GatewayDispute:
+        """Return a dispute. Raises UnknownAtGateway, Refused, OutcomeUnknown."""
+        ...
+
+    async def accept_dispute(self, dispute_id: str) -> GatewayDispute:
+        """Give a dispute up for good. Raises UnknownAtGateway, Refused, OutcomeUnknown."""
+        ...
+
+    async def contest_dispute(self, dispute_id: str, contest: Contest) -> GatewayDispute:
+        """Answer a dispute with evidence. Raises UnknownAtGateway, Refused, OutcomeUnknown."""
+        ...
+
+    async def upload_document(self, content: bytes, *, name: str, mime: str) -> str:
+        """Hand in a document and return its id, for a contest. Raises Refused, OutcomeUnknown."""
         ...
 
 

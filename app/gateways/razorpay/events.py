@@ -1,7 +1,7 @@
 """Reads Razorpay's webhooks: the signature over the raw bytes, then the envelope."""
 
 from app.gateways.port import GatewayEvent
-from app.gateways.razorpay.translate import to_event
+from app.gateways.razorpay.translate.events import to_event
 from app.gateways.razorpay.wire import read_json
 from app.kit.signing import is_signed_by_any
 

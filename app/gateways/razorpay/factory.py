@@ -6,8 +6,9 @@ import ssl
 import aiohttp
 
 from app.gateways.port import Credentials
-from app.gateways.razorpay.adapter import CallObserver, RazorpayGateway
+from app.gateways.razorpay.adapter import RazorpayGateway
 from app.gateways.razorpay.breaker import BreakerState
+from app.gateways.razorpay.calls import CallObserver
 from app.gateways.razorpay.transport import Limits, Transport
 from app.kit.clock import Clock
 from app.kit.scope import Mode

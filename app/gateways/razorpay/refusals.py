@@ -25,10 +25,17 @@ _NOT_FOUND = 404
 _NOT_A_REASON = frozenset({None, "NA"})
 
 # Razorpay's documented sentences. They are matched without regard to case and then forgotten.
-_DUPLICATE_RECEIPT = re.compile(r"receipt should be unique", re.IGNORECASE)
+_DUPLICATE_RECEIPT = re.compile(r"receipt should be unique|duplicate receipt found", re.IGNORECASE)
 _ALREADY_CAPTURED = re.compile(r"already been captured", re.IGNORECASE)
 _UNKNOWN_ID = re.compile(r"id provided does not exist|is not a valid id", re.IGNORECASE)
 _NO_SUCH_ROUTE = re.compile(r"requested url was not found", re.IGNORECASE)
+_KEY_TAKEN = re.compile(r"different request with the same idempotency key", re.IGNORECASE)
+_REASONS = (
+    (re.compile(r"action not allowed when dispute is in", re.IGNORECASE), "dispute_not_open"),
+    (re.compile(r"deadline to respond has elapsed", re.IGNORECASE), "dispute_deadline_passed"),
+    (re.compile(r"contest amount cannot be greater", re.IGNORECASE), "contest_exceeds_dispute"),
+    (re.compile(r"invalid file id provided", re.IGNORECASE), "evidence_unknown"),
+)
 _IN_PROGRESS = re.compile(r"in progress", re.IGNORECASE)
 
 
@@ -61,11 +68,14 @@ def _from_error(status: int, body: dict[str, Any]) -> GatewayError:
     if _IN_PROGRESS.search(said):
         # Another operation on the same object runs, perhaps our own that timed out: its end tells, not this answer.
         return OutcomeUnknown("in_progress")
+    if _KEY_TAKEN.search(said):
+        # Something was done under our key, if not in these words: no proof that nothing happened (C6).
+        return OutcomeUnknown("key_taken")
     if _DUPLICATE_RECEIPT.search(said):
         return DuplicateReceipt(error.metadata.order_id if error.metadata is not None else None)
     if _NO_SUCH_ROUTE.search(said):
         return CredentialsRefused("no_such_route", status=status)
-    reason = _reason(error)
+    reason = _reason(error, said)
     kind: type[Refused] = Refused
     if _ALREADY_CAPTURED.search(said):
         kind = AlreadyCaptured
@@ -76,7 +86,11 @@ def _from_error(status: int, body: dict[str, Any]) -> GatewayError:
     return kind(reason, field_name=error.field, status=status)
 
 
-def _reason(error: ErrorShape) -> str:
+def _reason(error: ErrorShape, said: str) -> str:
+    """Return our word where only the sentence tells, else theirs."""
+    for sentence, reason in _REASONS:
+        if sentence.search(said):
+            return reason
     if error.reason not in _NOT_A_REASON:
         return str(error.reason)
     return error.code.lower() if error.code is not None else "unspecified"

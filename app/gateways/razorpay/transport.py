@@ -6,6 +6,7 @@ looking (A3, C3). Only GETs are repeated, within a budget.
 """
 
 import asyncio
+import io
 import random
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,6 +28,7 @@ from app.kit.clock import Clock
 _log = structlog.get_logger("app.gateways.razorpay")
 _TOO_MANY_REQUESTS = 429
 _REQUEST_TIMEOUT = 408
+_LARGE_BODY_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +226,7 @@ class Transport:
             async with self._open_session().request(
                 request.method,
                 URL(self._base_url + request.path, encoded=True),
-                data=request.body,
+                data=_sendable(request.body),
                 headers=request.headers,
                 timeout=aiohttp.ClientTimeout(total=seconds, connect=self.limits.connect_seconds),
                 allow_redirects=False,
@@ -277,6 +279,11 @@ async def _never_resend(request: aiohttp.ClientRequest, handler: aiohttp.ClientH
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise _ConnectionLost from error
+
+
+def _sendable(body: bytes | None) -> bytes | io.BytesIO | None:
+    """Return a body as the HTTP library wants it: a large one as a file, so that it is written in pieces."""
+    return io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY_BYTES else body
 
 
 def _turned_away(reason: str) -> _Failure:

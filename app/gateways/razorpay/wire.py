@@ -89,11 +89,15 @@ def _showable(text: str) -> str:
 
     An id of our own is let through: one in some millions has a run of digits that looks like a card number.
     """
-    has_number = len(text) >= _SHORTEST_CARD_NUMBER and has_card_number(text) and not is_id(text, Prefix.PAYMENT)
+    has_number = len(text) >= _SHORTEST_CARD_NUMBER and has_card_number(text) and not _is_ours(text)
     if has_number or not text.isprintable():
         message = "the text must not be kept"
         raise ValueError(message)
     return text
+
+
+def _is_ours(text: str) -> bool:
+    return is_id(text, Prefix.PAYMENT) or is_id(text, Prefix.REFUND)
 
 
 _SafeText = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_showable)]
@@ -123,6 +127,12 @@ class NotesShape(Shape):
     """The one note we write: our own payment id."""
 
     payment_id: Word = None
+
+
+class RefundNotesShape(Shape):
+    """The one note we write on a refund: our own refund id."""
+
+    refund_id: Word = None
 
 
 class CardShape(Shape):
@@ -172,6 +182,51 @@ class PaymentShape(Shape):
     created_at: Seconds = None
 
 
+class RefundShape(Shape):
+    """A refund entity. It is nothing without its id and its payment's."""
+
+    id: _Id
+    payment_id: _Id
+    amount: Minor = None
+    currency: Word = None
+    status: Word = None
+    receipt: Text = None
+    notes: Annotated[RefundNotesShape | None, _OnError()] = None
+    acquirer_data: Annotated[AcquirerShape | None, _OnError()] = None
+    speed_requested: Word = None
+    speed_processed: Word = None
+    created_at: Seconds = None
+
+
+class EvidenceShape(Shape):
+    """What is kept of a merchant's evidence: how much is contested, and when it was sent to the bank."""
+
+    amount: Minor = None
+    submitted_at: Seconds = None
+
+
+class DisputeShape(Shape):
+    """A dispute entity. It is nothing without its id and its payment's."""
+
+    id: _Id
+    payment_id: _Id
+    amount: Minor = None
+    currency: Word = None
+    amount_deducted: CheckedMinor = None
+    reason_code: Word = None
+    respond_by: Seconds = None
+    status: Word = None
+    phase: Word = None
+    evidence: Annotated[EvidenceShape | None, _OnError()] = None
+    created_at: Seconds = None
+
+
+class DocumentShape(Shape):
+    """A document entity: only its id is of use."""
+
+    id: _Id
+
+
 class OrderShape(Shape):
     """An order entity. Its numbers are required: an order is only worth what it says.
 
@@ -191,6 +246,12 @@ class ReceiptShape(Shape):
     """The one field of an order that an event needs."""
 
     receipt: Text = None
+
+
+class CreatedShape(Shape):
+    """When an entity was made."""
+
+    created_at: Seconds = None
 
 
 class CollectionShape(Shape):

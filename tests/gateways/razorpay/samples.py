@@ -4,6 +4,10 @@ from typing import Any
 
 PAYMENT_ID = "pay_DESlfW9H8K9uqM"
 ORDER_ID = "order_DESlLckIVRkHWj"
+REFUND_ID = "rfnd_FP8QHiV938haTz"
+DISPUTE_ID = "disp_AHfqOvkldwsbqt"
+DOCUMENT_ID = "doc_EsyWjHrfzb59Re"
+OUR_REFUND_ID = "ref_01KAP5M3ZQJ8W3YV2T6N4R7XHD"
 OUR_ID = "pmt_01KAP5M3ZQJ8W3YV2T6N4R7XHD"
 AT = 1_767_225_600
 
@@ -56,6 +60,62 @@ def order(**changes: Any) -> dict[str, Any]:
         "status": "created",
         "attempts": 0,
         "notes": [],
+        "created_at": AT,
+        **changes,
+    }
+
+
+def refund(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": REFUND_ID,
+        "entity": "refund",
+        "amount": 20000,
+        "currency": "INR",
+        "payment_id": PAYMENT_ID,
+        "notes": {"refund_id": OUR_REFUND_ID, "why": "someone was unhappy"},
+        "receipt": OUR_REFUND_ID,
+        "acquirer_data": {"arn": "74332744213102144250014", "note": "someone"},
+        "created_at": AT + 60,
+        "batch_id": None,
+        "status": "processed",
+        "speed_processed": "normal",
+        "speed_requested": "optimum",
+        **changes,
+    }
+
+
+def dispute(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": DISPUTE_ID,
+        "entity": "dispute",
+        "payment_id": PAYMENT_ID,
+        "amount": 50000,
+        "currency": "INR",
+        "amount_deducted": 0,
+        "reason_code": "chargeback",
+        "respond_by": AT + 86400,
+        "status": "open",
+        "phase": "chargeback",
+        "created_at": AT + 90,
+        "evidence": {
+            "amount": 50000,
+            "summary": "someone got the chair",
+            "shipping_proof": [DOCUMENT_ID],
+            "others": None,
+            "submitted_at": None,
+        },
+        **changes,
+    }
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": DOCUMENT_ID,
+        "entity": "document",
+        "purpose": "dispute_evidence",
+        "name": "slip.pdf",
+        "mime_type": "application/pdf",
+        "size": 4,
         "created_at": AT,
         **changes,
     }

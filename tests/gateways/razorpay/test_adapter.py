@@ -3,85 +3,46 @@
 import base64
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from app import __version__
 from app.gateways.port import (
     AlreadyCaptured,
     AttemptStatus,
-    CaptureMethod,
     Credentials,
     CredentialsRefused,
     DuplicateReceipt,
-    Gateway,
     GatewayError,
     NeverSent,
-    OrderRequest,
     OutcomeUnknown,
     Refused,
     UnknownAtGateway,
 )
-from app.gateways.razorpay.adapter import RazorpayGateway
 from app.gateways.razorpay.factory import RazorpayGateways
 from app.gateways.razorpay.transport import Limits
 from app.kit.clock import SystemClock
-from app.kit.money import Money
 from app.kit.scope import Mode
-from tests.gateways.razorpay.host import Move, PlayingHost, answer, playing, reset
-from tests.gateways.razorpay.samples import AT, ORDER_ID, OUR_ID, PAYMENT_ID, collection, error, order, payment
-
-SECRET = "EnLs21M47BllR3X8PSFtjtbd"
-CREDENTIALS = Credentials("rzp_test_key", SECRET, Mode.TEST)
-RUPEES_500 = Money(50000, "INR")
-REQUEST = OrderRequest(OUR_ID, RUPEES_500, CaptureMethod.AUTOMATIC, {"payment_id": OUR_ID})
-Verb = Callable[[Gateway], Awaitable[object]]
-VERBS: dict[str, Verb] = {
-    "create_order": lambda gateway: gateway.create_order(REQUEST),
-    "find_order": lambda gateway: gateway.find_order(receipt=OUR_ID),
-    "get_order": lambda gateway: gateway.get_order(ORDER_ID),
-    "get_payment": lambda gateway: gateway.get_payment(PAYMENT_ID),
-    "list_order_payments": lambda gateway: gateway.list_order_payments(ORDER_ID),
-    "capture_payment": lambda gateway: gateway.capture_payment(PAYMENT_ID, RUPEES_500),
-}
-
-
-@dataclass
-class Bench:
-    """A gateway, the host behind it, and what the observer was told."""
-
-    host: PlayingHost
-    gateway: RazorpayGateway
-    seen: list[tuple[str, str]] = field(default_factory=list)
-
-    def play(self, *moves: Move) -> "Bench":
-        """Forget what was received and play these moves from now on."""
-        self.host.moves = list(moves)
-        self.host.received.clear()
-        self.seen.clear()
-        return self
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    seen: list[tuple[str, str]] = []
-
-    def observe(operation: str, outcome: str, seconds: float) -> None:
-        assert seconds >= 0
-        seen.append((operation, outcome))
-
-    async with playing(answer({})) as host:
-        rng = random.Random(1)  # noqa: S311  jitter, no secret
-        gateways = RazorpayGateways(host.url, limits=Limits(), clock=SystemClock(), rng=rng, observer=observe)
-        yield Bench(host, gateways.for_credentials(CREDENTIALS), seen)
-        await gateways.close()
+from tests.gateways.razorpay.bench import CONTEST, REFUND_BODY, REQUEST, RUPEES_500, SECRET, VERBS, Bench
+from tests.gateways.razorpay.host import answer, reset
+from tests.gateways.razorpay.samples import (
+    AT,
+    ORDER_ID,
+    OUR_ID,
+    OUR_REFUND_ID,
+    PAYMENT_ID,
+    collection,
+    dispute,
+    error,
+    order,
+    payment,
+    refund,
+)
+from tests.logs import captured_logs
 
 
 async def test_an_order_is_created_with_our_receipt_and_the_merchants_key(bench: Bench) -> None:
@@ -141,7 +102,7 @@ async def test_a13_r10_every_verb_ends_in_a_declared_error_that_is_logged_withou
 ) -> None:
     bench.play(answer(body, status=status))
 
-    with capture_logs() as logs, pytest.raises(GatewayError) as caught:
+    with captured_logs() as logs, pytest.raises(GatewayError) as caught:
         await VERBS[name](bench.gateway)
 
     assert type(caught.value) is kind
@@ -154,7 +115,9 @@ async def test_a13_r10_every_verb_ends_in_a_declared_error_that_is_logged_withou
     assert not any(word in said for word in ("INR 1.00", "We are down", "slow down", "should be unique"))
 
 
-@pytest.mark.parametrize("name", ["create_order", "capture_payment"])
+@pytest.mark.parametrize(
+    "name", ["create_order", "capture_payment", "create_refund", "accept_dispute", "contest_dispute", "upload_document"]
+)
 async def test_a3_c3_a_write_whose_answer_is_lost_left_once(bench: Bench, name: str) -> None:
     bench.play(reset)
 
@@ -270,6 +233,12 @@ async def test_r7_an_answer_about_something_else_is_no_answer(bench: Bench, name
 @pytest.mark.parametrize("odd", ["", "../orders", "a/b", "a?b", "a%2fb", "a b", "é", "a\r\nX: y", "x" * 65])
 async def test_n12_an_odd_id_never_leaves_the_house(bench: Bench, odd: str) -> None:
     for verb in (
+        bench.gateway.create_refund(odd, body=REFUND_BODY, key=OUR_REFUND_ID),
+        bench.gateway.get_refund(odd),
+        bench.gateway.get_dispute(odd),
+        bench.gateway.accept_dispute(odd),
+        bench.gateway.contest_dispute(odd, CONTEST),
+        bench.gateway.list_payment_refunds(odd),
         bench.gateway.get_order(odd),
         bench.gateway.get_payment(odd),
         bench.gateway.list_order_payments(odd),
@@ -334,6 +303,8 @@ ANSWERS = st.tuples(
         st.binary(max_size=60),
         JSON,
         st.builds(lambda changes: payment(**changes), st.dictionaries(st.sampled_from(sorted(payment())), JSON)),
+        st.builds(lambda changes: refund(**changes), st.dictionaries(st.sampled_from(sorted(refund())), JSON)),
+        st.builds(lambda changes: dispute(**changes), st.dictionaries(st.sampled_from(sorted(dispute())), JSON)),
         st.builds(lambda changes: order(**changes), st.dictionaries(st.sampled_from(sorted(order())), JSON)),
         st.builds(collection, JSON),
     ),
@@ -347,7 +318,7 @@ async def test_r7_whatever_the_host_answers_a_verb_returns_or_raises_what_the_po
 ) -> None:
     status, body = played
     bench.play(answer(body, status=status))
-    bench.gateway._transport.breaker._latest = 0
+    bench.gateway._calls.transport.breaker._latest = 0
 
     with contextlib.suppress(Refused, OutcomeUnknown):
         await VERBS[name](bench.gateway)

@@ -8,14 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.gateways.port import AttemptStatus, EventReader
+from app.gateways.port import AttemptStatus, DisputeStatus, EventReader, RefundStatus
 from app.gateways.razorpay.events import RazorpayEventReader
 from app.kit.signing import sign_hex
-from tests.gateways.razorpay.samples import AT, ORDER_ID, OUR_ID, PAYMENT_ID, event, order, payment
+from tests.gateways.razorpay.samples import (
+    AT,
+    ORDER_ID,
+    OUR_ID,
+    PAYMENT_ID,
+    REFUND_ID,
+    dispute,
+    event,
+    order,
+    payment,
+    refund,
+)
 
 READER: EventReader = RazorpayEventReader()
-REFUND = {"id": "rfnd_FP8DDKxqJif6ca", "entity": "refund", "amount": 100, "payment_id": PAYMENT_ID, "notes": []}
-DISPUTE = {"id": "disp_EsIAlDcoUr8CaQ", "entity": "dispute", "payment_id": PAYMENT_ID, "amount": 50000}
 DOWNTIME = {"id": "down_F1cxDoHWD4fkQt", "entity": "payment.downtime", "method": "upi"}
 
 
@@ -60,8 +69,8 @@ def test_b9_every_changed_byte_breaks_the_signature() -> None:
         (event("order.paid", payment=payment(), order=order()), [("captured", 50000)], OUR_ID),
         (event("order.paid", order=order()), [], OUR_ID),
         (event("order.paid", payment=payment(), order={}), [("captured", 50000)], None),
-        (event("refund.processed", refund=REFUND, payment=payment(amount_refunded=100)), [("captured", 50000)], None),
-        (event("payment.dispute.created", payment=payment(), dispute=DISPUTE), [("captured", 50000)], None),
+        (event("refund.processed", refund=refund(), payment=payment(amount_refunded=100)), [("captured", 50000)], None),
+        (event("payment.dispute.created", payment=payment(), dispute=dispute()), [("captured", 50000)], None),
         ({**event("payment.downtime.started"), "payload": {"payment.downtime": {"entity": DOWNTIME}}}, [], None),
         (
             {**event("x.y"), "payload": {"payment": [{"entity": payment()}, {"entity": payment()}]}},
@@ -80,6 +89,27 @@ def test_an_event_carries_the_payments_in_it(body: Any, payments: list[Any], rec
     assert found.created_at == datetime.fromtimestamp(AT + 6, UTC)
     assert [(item.status, item.amount.minor) for item in found.payments] == payments
     assert found.order_receipt == receipt
+
+
+def test_c9_c10_an_event_of_a_refund_carries_it() -> None:
+    found = read(event("refund.failed", refund=refund(status="failed"), payment=payment()))
+
+    (item,) = found.refunds
+    assert (item.id, item.payment_id, item.status) == (REFUND_ID, PAYMENT_ID, RefundStatus.FAILED)
+    assert read(event(payment=payment())).refunds == ()
+
+
+def test_an_event_of_a_dispute_carries_it() -> None:
+    found = read(event("payment.dispute.lost", dispute=dispute(status="lost"), payment=payment()))
+
+    (item,) = found.disputes
+    assert (item.payment_id, item.status, found.refunds) == (PAYMENT_ID, DisputeStatus.LOST, ())
+
+
+def test_a_refund_without_a_time_takes_the_events() -> None:
+    found = read(event("refund.created", refund=refund(created_at=None)))
+
+    assert found.refunds[0].created_at == datetime.fromtimestamp(AT + 6, UTC)
 
 
 def test_an_event_without_a_time_takes_its_payments() -> None:
@@ -113,6 +143,9 @@ def test_b14_an_unknown_status_is_read_as_such() -> None:
         json.dumps(event(payment={})).encode(),
         json.dumps(event(payment=[])).encode(),
         json.dumps({**event(), "payload": {"payment": payment()}}).encode(),
+        json.dumps(event(dispute=dispute(payment_id=None))).encode(),
+        json.dumps(event(refund=refund(payment_id=None))).encode(),
+        json.dumps({**event(refund=refund(created_at=None)), "created_at": None}).encode(),
         json.dumps({**event(), "payload": {"payment": 5}}).encode(),
         json.dumps({**event(), "payload": {"order": {"entity": 5}}}).encode(),
         json.dumps({**event(payment=payment(created_at=None)), "created_at": 0}).encode(),

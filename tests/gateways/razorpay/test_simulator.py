@@ -1,10 +1,6 @@
 """The adapter against the simulator over HTTP: the same wire, the same sentences, the same faults."""
 
 import asyncio
-import random
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
 import pytest
@@ -13,71 +9,22 @@ from app.gateways.port import (
     AlreadyCaptured,
     AttemptStatus,
     CaptureMethod,
-    Credentials,
     CredentialsRefused,
     DuplicateReceipt,
     GatewayError,
-    GatewayOrder,
     NeverSent,
     OrderRequest,
     OutcomeUnknown,
     Refused,
     UnknownAtGateway,
 )
-from app.gateways.razorpay.adapter import RazorpayGateway
 from app.gateways.razorpay.events import RazorpayEventReader
-from app.gateways.razorpay.factory import RazorpayGateways
-from app.gateways.razorpay.transport import Limits
-from app.kit.clock import SystemClock
 from app.kit.money import Money
-from app.kit.scope import Mode
-from razorpay_simulator import RunningSimulator, serve
 from tests.gateways.razorpay.host import answer, playing
+from tests.gateways.razorpay.rig import RUPEES_500, Rig
 from tests.gateways.razorpay.samples import OUR_ID
 
-RUPEES_500 = Money(50000, "INR")
 FIVE_DAYS = 5 * 86_400
-
-
-@dataclass
-class Rig:
-    """A simulator, its control API, and our gateway to it."""
-
-    simulator: RunningSimulator
-    gateways: RazorpayGateways
-    session: aiohttp.ClientSession
-
-    @property
-    def gateway(self) -> RazorpayGateway:
-        return self.as_merchant(self.simulator.key_id, self.simulator.key_secret)
-
-    def as_merchant(self, key_id: str, key_secret: str) -> RazorpayGateway:
-        return self.gateways.for_credentials(Credentials(key_id, key_secret, Mode.TEST))
-
-    async def control(self, method: str, path: str, /, **body: Any) -> Any:
-        async with self.session.request(method, f"{self.simulator.url}/_sim{path}", json=body) as response:
-            assert response.status == 200, await response.text()
-            return await response.json()
-
-    async def order(self, *, method: CaptureMethod = CaptureMethod.AUTOMATIC) -> GatewayOrder:
-        return await self.gateway.create_order(OrderRequest(OUR_ID, RUPEES_500, method, {"payment_id": OUR_ID}))
-
-    async def pay(self, order: GatewayOrder, **how: Any) -> Any:
-        return await self.control("POST", f"/orders/{order.id}/pay", **how)
-
-
-@pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    async with serve() as simulator, aiohttp.ClientSession() as session:
-        gateways = RazorpayGateways(
-            simulator.url,
-            limits=Limits(),
-            clock=SystemClock(),
-            rng=random.Random(1),  # noqa: S311  jitter, no secret
-            observer=lambda _operation, _outcome, _seconds: None,
-        )
-        yield Rig(simulator, gateways, session)
-        await gateways.close()
 
 
 async def test_an_order_is_created_once_and_found_again(rig: Rig) -> None:

@@ -7,15 +7,14 @@ from typing import Any
 import pytest
 
 from app.gateways.port import AttemptStatus, CaptureMethod, Failure, GatewayPayment, OrderRequest
-from app.gateways.razorpay.translate import (
-    Unreadable,
-    is_machine_id,
+from app.gateways.razorpay.translate.payments import (
     to_order,
     to_order_body,
     to_orders_with_receipt,
     to_payment,
     to_payments,
 )
+from app.gateways.razorpay.translate.reading import Unreadable, is_machine_id
 from app.kit.money import MAX_MINOR, Money
 from app.kit.pan import has_card_number
 from tests.gateways.razorpay.samples import AT, ORDER_ID, OUR_ID, PAYMENT_ID, collection, order, payment

@@ -7,16 +7,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.gateways.razorpay.translate import (
-    Unreadable,
-    to_event,
-    to_order,
-    to_orders_with_receipt,
-    to_payment,
-    to_payments,
-)
+from app.gateways.razorpay.translate.events import to_event
+from app.gateways.razorpay.translate.payments import to_order, to_orders_with_receipt, to_payment, to_payments
+from app.gateways.razorpay.translate.reading import Unreadable
 from app.kit.pan import has_card_number
-from tests.gateways.razorpay.samples import OUR_ID, collection, event, payment
+from tests.gateways.razorpay.samples import OUR_ID, collection, event, payment, refund
 
 SEEN_AT = datetime(2026, 1, 2, tzinfo=UTC)
 CARD_NUMBER = "4111 1111 1111 1111"
@@ -36,8 +31,15 @@ PAYMENTS = st.builds(
     lambda changes: payment(**changes),
     st.dictionaries(st.sampled_from(sorted({*payment(), "card"})), st.one_of(LEAVES, JSON), max_size=8),
 )
+REFUNDS = st.builds(
+    lambda changes: refund(**changes), st.dictionaries(st.sampled_from(sorted(refund())), LEAVES | JSON, max_size=8)
+)
 BODIES = st.one_of(
-    JSON, PAYMENTS, st.builds(collection, PAYMENTS | JSON), st.builds(lambda body: event(payment=body), PAYMENTS | JSON)
+    JSON,
+    PAYMENTS,
+    st.builds(collection, PAYMENTS | JSON),
+    st.builds(lambda body, other: event(payment=body, refund=other), PAYMENTS | JSON, REFUNDS | JSON),
+    st.builds(lambda body: event(dispute=body), JSON),
 )
 
 

@@ -77,7 +77,7 @@ async def test_a_4xx_is_an_answer_with_or_without_json(status: int) -> None:
     assert (found, found.is_success) == (Answer(status, None), False)
 
 
-async def test_r2_a_slow_host_is_left_after_the_total_time() -> None:
+async def test_r2_d9_a_slow_host_is_left_after_the_total_time() -> None:
     limits = Limits(total_seconds=0.2)
     async with playing(slowly(30, FINE)) as host, transport_to(host.url, limits=limits) as subject:
         began = time.monotonic()
@@ -86,7 +86,7 @@ async def test_r2_a_slow_host_is_left_after_the_total_time() -> None:
     assert time.monotonic() - began < 2
 
 
-async def test_r2_a_body_that_never_ends_is_left_after_the_total_time() -> None:
+async def test_r2_d9_a_body_that_never_ends_is_left_after_the_total_time() -> None:
     async def trickle(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
         for _ in range(1000):

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 
 import pytest
-from structlog.testing import capture_logs
 
 from app.gateways.port import NeverSent, OutcomeUnknown
 from app.gateways.razorpay.breaker import BreakerState
@@ -12,12 +11,13 @@ from app.gateways.razorpay.transport import Answer, Limits, Transport
 from app.kit.clock import MovableClock
 from tests.gateways.razorpay.client import FINE, GET, GOOD, POST, outcome, save_up, transport_to
 from tests.gateways.razorpay.host import answer, playing, reset, slowly
+from tests.logs import captured_logs
 
 
 async def test_r2_after_many_unknown_outcomes_the_host_is_left_alone_and_then_probed() -> None:
     clock = MovableClock()
     async with playing(*[reset] * 10, FINE) as host, transport_to(host.url, clock=clock) as subject:
-        with capture_logs() as logs:
+        with captured_logs() as logs:
             for _ in range(10):
                 assert (await outcome(subject, POST))[1] == "connection_lost"
             assert await outcome(subject, POST) == (NeverSent, "breaker_open")
@@ -53,7 +53,7 @@ async def test_a_get_that_may_have_arrived_once_is_never_called_unsent() -> None
         assert subject.breaker.state is BreakerState.OPEN
 
 
-async def test_r2_a_full_bulkhead_turns_away_what_it_cannot_hold() -> None:
+async def test_r2_d9_a_full_bulkhead_turns_away_what_it_cannot_hold() -> None:
     limits = Limits(connections=2, queue_seconds=0.05)
     async with playing(slowly(0.3, FINE)) as host, transport_to(host.url, limits=limits) as subject:
         results = await asyncio.gather(*(subject.send(POST) for _ in range(6)), return_exceptions=True)

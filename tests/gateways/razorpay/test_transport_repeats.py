@@ -51,7 +51,7 @@ async def test_r4_the_pauses_double_up_to_a_bound() -> None:
     assert pauses == [0.25, 0.5, 1.0, 1.0]
 
 
-async def test_r3_a_get_goes_out_three_times_at_most() -> None:
+async def test_r3_d9_a_get_goes_out_three_times_at_most() -> None:
     async with playing(answer({}, status=500)) as host, transport_to(host.url) as subject:
         save_up(subject)
         assert await outcome(subject, GET) == (OutcomeUnknown, "status_500")
@@ -91,7 +91,7 @@ async def test_no_try_begins_after_the_total_time() -> None:
     assert len(host.received) == 1
 
 
-async def test_r4_a_storm_of_failures_adds_at_most_a_tenth_to_the_calls() -> None:
+async def test_r4_d9_a_storm_of_failures_adds_at_most_a_tenth_to_the_calls() -> None:
     calls = 300
     async with playing(answer({}, status=429)) as host, transport_to(host.url) as subject:
         results = await asyncio.gather(*(subject.send(GET) for _ in range(calls)), return_exceptions=True)

@@ -1,33 +1,25 @@
-"""Pure conversions: Razorpay's shapes to the port's nouns, and ours to Razorpay's request bodies.
-
-Whatever the body is, a conversion either returns a noun or raises `Unreadable`; a property test says so.
-"""
+"""Orders and payments: their shapes to our nouns, and ours to the body of an order."""
 
 import re
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any
 
-from pydantic import ValidationError
-
-from app.gateways.port import (
-    AttemptStatus,
-    CaptureMethod,
-    Failure,
-    GatewayEvent,
-    GatewayOrder,
-    GatewayPayment,
-    OrderRequest,
+from app.gateways.port import AttemptStatus, CaptureMethod, Failure, GatewayOrder, GatewayPayment, OrderRequest
+from app.gateways.razorpay.translate.reading import (
+    Unreadable,
+    at,
+    known_words,
+    moment,
+    present,
+    shown_acquirer,
+    to_shape,
 )
 from app.gateways.razorpay.wire import (
     CONTRADICTION,
-    AcquirerShape,
     CardShape,
     CollectionShape,
-    EventShape,
     OrderShape,
     PaymentShape,
-    ReceiptShape,
-    Shape,
 )
 from app.kit.ids import Prefix, is_id
 from app.kit.money import Money, exponents
@@ -35,24 +27,12 @@ from app.kit.money import Money, exponents
 MANUAL_CAPTURE_MINUTES = 7200
 """How long an authorised payment waits for a capture before it is refunded: the documented maximum, five days."""
 
-_STATUSES = {status.value: status for status in AttemptStatus if status is not AttemptStatus.UNRECOGNIZED}
+_STATUSES = known_words(AttemptStatus)
 _MONEY_STATUSES = frozenset({AttemptStatus.AUTHORIZED, AttemptStatus.CAPTURED, AttemptStatus.REFUNDED})
 _TRUE = frozenset({"1", "true"})
 _HANDLE = re.compile(r"[A-Za-z0-9.\-]{1,64}", re.ASCII)
 _LAST4 = re.compile(r"[0-9]{4}")
 _ABSENT = "NA"
-_MACHINE_ID = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
-
-S = TypeVar("S", bound=Shape)
-
-
-class Unreadable(ValueError):
-    """The body is not what it should be: nothing may be concluded from it."""
-
-
-def is_machine_id(text: str) -> bool:
-    """Tell whether a text may stand in a path or under a signature as an id: letters, digits, underscores."""
-    return _MACHINE_ID.fullmatch(text) is not None
 
 
 def to_order_body(request: OrderRequest, *, automatic_capture_minutes: int) -> dict[str, Any]:
@@ -80,7 +60,7 @@ def to_order(body: Any) -> GatewayOrder:
     Raises:
         Unreadable: it has no id, status or usable amount.
     """
-    return _to_order(_shape(OrderShape, body))
+    return _to_order(to_shape(OrderShape, body))
 
 
 def to_payment(body: Any, *, seen_at: datetime) -> GatewayPayment:
@@ -93,7 +73,7 @@ def to_payment(body: Any, *, seen_at: datetime) -> GatewayPayment:
     Raises:
         Unreadable: it has no id.
     """
-    shape = _shape(PaymentShape, body)
+    shape = to_shape(PaymentShape, body)
     status = _STATUSES.get(shape.status or "", AttemptStatus.UNRECOGNIZED)
     amount = _amount(shape, status)
     reference = shape.notes.payment_id if shape.notes is not None else None
@@ -103,7 +83,7 @@ def to_payment(body: Any, *, seen_at: datetime) -> GatewayPayment:
         amount=amount,
         status=status,
         method=shape.method,
-        created_at=_moment(shape.created_at, otherwise=seen_at),
+        created_at=moment(shape.created_at, otherwise=seen_at),
         captured=_was_captured(shape, status),
         amount_refunded=(shape.amount_refunded or 0) if amount is not None else 0,
         fee=shape.fee,
@@ -120,7 +100,7 @@ def to_payments(body: Any, *, seen_at: datetime) -> tuple[GatewayPayment, ...]:
     Raises:
         Unreadable: it is no collection, or one of its entities is no payment.
     """
-    payments = [to_payment(item, seen_at=seen_at) for item in _shape(CollectionShape, body).items]
+    payments = [to_payment(item, seen_at=seen_at) for item in to_shape(CollectionShape, body).items]
     return tuple({payment.id: payment for payment in payments}.values())
 
 
@@ -130,37 +110,9 @@ def to_orders_with_receipt(body: Any, *, receipt: str) -> tuple[list[GatewayOrde
     Raises:
         Unreadable: it is no collection, or an order with this receipt makes no sense: then "none" would be a guess.
     """
-    items = _shape(CollectionShape, body).items
+    items = to_shape(CollectionShape, body).items
     ours = [item for item in items if type(item) is dict and item.get("receipt") == receipt]
     return [to_order(item) for item in ours], len(items)
-
-
-def to_event(body: Any) -> GatewayEvent:
-    """Return an event with the payments it carries.
-
-    Raises:
-        Unreadable: there is no envelope, or it carries a payment that can't be read.
-    """
-    shape = _shape(EventShape, body)
-    created_at = _at(shape.created_at) if shape.created_at is not None else None
-    payments = tuple(_event_payment(entity, created_at) for entity in _entities(shape.payload, "payment"))
-    orders = [_shape(ReceiptShape, entity) for entity in _entities(shape.payload, "order")]
-    return GatewayEvent(
-        type=shape.event,
-        account_id=shape.account_id,
-        created_at=created_at,
-        payments=payments,
-        order_receipt=orders[0].receipt if orders else None,
-    )
-
-
-def _shape(kind: type[S], body: Any) -> S:
-    try:
-        return kind.model_validate(body)
-    except ValidationError:
-        # Without the cause: a validation error repeats the values, and they may be personal.
-        message = f"this is not {kind.__name__.removesuffix('Shape').lower()}"
-        raise Unreadable(message) from None
 
 
 def _to_order(shape: OrderShape) -> GatewayOrder:
@@ -173,7 +125,7 @@ def _to_order(shape: OrderShape) -> GatewayOrder:
         amount=Money(shape.amount, shape.currency),
         amount_paid=shape.amount_paid,
         status=shape.status,
-        created_at=_at(shape.created_at),
+        created_at=at(shape.created_at),
     )
 
 
@@ -210,30 +162,29 @@ def _failure(shape: PaymentShape) -> Failure | None:
 
 def _shown(shape: PaymentShape) -> dict[str, Any]:
     """Return what may be stored and shown to the merchant: an allow-list, without what is absent."""
-    shown = {
-        "id": shape.id,
-        "order_id": shape.order_id,
-        "amount": shape.amount,
-        "currency": shape.currency,
-        "status": shape.status,
-        "method": shape.method,
-        "international": shape.international,
-        "amount_refunded": shape.amount_refunded if shape.amount_refunded != CONTRADICTION else None,
-        "refund_status": shape.refund_status,
-        "bank": shape.bank,
-        "wallet": shape.wallet,
-        "vpa": _masked_vpa(shape.vpa),
-        "card": _shown_card(shape.card),
-        "acquirer_data": _shown_acquirer(shape.acquirer_data),
-        "fee": shape.fee,
-        "tax": shape.tax,
-        "error_code": shape.error_code,
-        "error_reason": shape.error_reason,
-        "error_source": shape.error_source,
-        "error_step": shape.error_step,
-        "created_at": shape.created_at,
-    }
-    return {name: value for name, value in shown.items() if value is not None}
+    return present(
+        id=shape.id,
+        order_id=shape.order_id,
+        amount=shape.amount,
+        currency=shape.currency,
+        status=shape.status,
+        method=shape.method,
+        international=shape.international,
+        amount_refunded=shape.amount_refunded if shape.amount_refunded != CONTRADICTION else None,
+        refund_status=shape.refund_status,
+        bank=shape.bank,
+        wallet=shape.wallet,
+        vpa=_masked_vpa(shape.vpa),
+        card=_shown_card(shape.card),
+        acquirer_data=shown_acquirer(shape.acquirer_data),
+        fee=shape.fee,
+        tax=shape.tax,
+        error_code=shape.error_code,
+        error_reason=shape.error_reason,
+        error_source=shape.error_source,
+        error_step=shape.error_step,
+        created_at=shape.created_at,
+    )
 
 
 def _masked_vpa(vpa: str | None) -> str | None:
@@ -249,44 +200,7 @@ def _shown_card(card: CardShape | None) -> dict[str, str] | None:
         return None
     # A number that lost its leading zeros is still four digits; anything else is no last4.
     last4 = f"{card.last4:04d}" if type(card.last4) is int else str(card.last4)
-    shown = {
-        "last4": last4 if _LAST4.fullmatch(last4) else None,
-        "network": card.network,
-        "type": card.type,
-        "issuer": card.issuer,
-    }
-    return {name: value for name, value in shown.items() if value is not None} or None
-
-
-def _shown_acquirer(data: AcquirerShape | None) -> dict[str, str] | None:
-    return (data.model_dump(exclude_none=True) or None) if data is not None else None
-
-
-def _event_payment(entity: Any, created_at: datetime | None) -> GatewayPayment:
-    if created_at is None:
-        own = _shape(PaymentShape, entity).created_at
-        if own is None:
-            message = "neither the event nor its payment says when"
-            raise Unreadable(message)
-        created_at = _at(own)
-    return to_payment(entity, seen_at=created_at)
-
-
-def _entities(payload: dict[str, Any], name: str) -> list[Any]:
-    """Return what the payload holds under a name: one wrapped entity, or several."""
-    held = payload.get(name)
-    if held is None:
-        return []
-    wrapped = held if type(held) is list else [held]
-    if not all(type(item) is dict and "entity" in item for item in wrapped):
-        message = f"the event's {name} has no entity"
-        raise Unreadable(message)
-    return [item["entity"] for item in wrapped]
-
-
-def _moment(seconds: int | None, *, otherwise: datetime) -> datetime:
-    return _at(seconds) if seconds is not None else otherwise
-
-
-def _at(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    shown = present(
+        last4=last4 if _LAST4.fullmatch(last4) else None, network=card.network, type=card.type, issuer=card.issuer
+    )
+    return shown or None
