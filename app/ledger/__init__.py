@@ -1,0 +1,1 @@
+"""The books: accounts, balanced entries that never change, balances, and the chain that shows tampering."""
