@@ -1,0 +1,1 @@
+"""Disputes: money that a customer's bank asks back, with deadlines and evidence."""
