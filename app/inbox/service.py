@@ -14,16 +14,24 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from app.database import Session
+from app.disputes.models import Source as DisputeSource
+from app.disputes.outcomes import DisputeOutcomes
+from app.disputes.outcomes import Match as DisputeMatch
 from app.gateways.port import EventReader, GatewayEvent, GatewayPayment
 from app.inbox.models import ClaimedEvent, EventState, InboxEvent
 from app.inbox.store import EventFilter, InboxStore, LeaseLost
 from app.kit.clock import Clock
 from app.kit.errors import Kind, Problem
+from app.kit.faultpoints import faultpoint
 from app.kit.ids import Ids, Prefix, is_id
 from app.kit.scope import Mode, Scope
 from app.kit.signing import sha256_hex
 from app.payments.models import Source
-from app.payments.outcomes import Match, Outcomes
+from app.payments.outcomes import Match, Outcomes, Recorded
+from app.payments.store import Also
+from app.refunds.models import Source as RefundSource
+from app.refunds.outcomes import Match as RefundMatch
+from app.refunds.outcomes import RefundOutcomes
 from app.web.paging import Slice, Window
 
 RAZORPAY = "razorpay"
@@ -81,6 +89,8 @@ class Inbox:
     secrets: WebhookSecrets
     reader: EventReader
     outcomes: Outcomes
+    refunds: RefundOutcomes
+    disputes: DisputeOutcomes
     clock: Clock
     ids: Ids
     on_event: OnEvent
@@ -112,7 +122,9 @@ class Inbox:
             state=EventState.RECEIVED,
             received_at=self.clock.now(),
         )
+        faultpoint("inbox.storing")
         is_new = await self.store.insert_event(scope, event)
+        faultpoint("inbox.stored")
         self.on_event("any", "received" if is_new else "duplicate")
         return event
 
@@ -181,39 +193,85 @@ class Inbox:
         account = await self.secrets.gateway_account_of(scope)
         if account is not None and event.account_id is not None and account != event.account_id:
             return await self._finish(claimed, event, EventState.QUARANTINED, reason="other_account")
+        if event.refunds:
+            return await self._apply_refunds(claimed, event)
+        if event.disputes:
+            return await self._apply_disputes(claimed, event)
         if not event.payments:
             return await self._finish(claimed, event, EventState.IGNORED, reason="nothing_to_apply")
         *others, last = event.payments
         for snapshot in others:
-            await self.outcomes.record_evidence(scope, snapshot, source=Source.WEBHOOK)
-        return await self._apply_last(claimed, event, last)
-
-    async def _apply_last(self, claimed: ClaimedEvent, event: GatewayEvent, snapshot: GatewayPayment) -> EventState:
-        """Apply the snapshot and mark the event in one transaction (D4)."""
-        scope = claimed.event.scope
-
-        async def mark(session: Session) -> None:
-            await self.store.finish_event(
-                scope, claimed, EventState.APPLIED, at=self.clock.now(), type_=event.type, session=session
-            )
-
-        recorded = await self.outcomes.record_evidence(scope, snapshot, source=Source.WEBHOOK, also=mark)
+            await self._learn(scope, snapshot)
+        recorded = await self._learn(scope, last, also=self._mark(claimed, event))
         if recorded.match is not Match.UNMATCHED:
             return EventState.APPLIED
-        if snapshot.order_id is None:
-            return await self._finish(claimed, event, EventState.IGNORED, reason="no_order")
+        reason = "no_order" if last.order_id is None else "not_our_order"
+        return await self._finish(claimed, event, EventState.IGNORED, reason=reason)
+
+    async def _apply_refunds(self, claimed: ClaimedEvent, event: GatewayEvent) -> EventState:
+        """Apply an event of refunds, after what it says of their payments: a refund is counted on captured money."""
+        scope = claimed.event.scope
+        for payment in event.payments:
+            await self._learn(scope, payment)
+        *others, last = event.refunds
+        for snapshot in others:
+            await self.refunds.record_refund(scope, snapshot, source=RefundSource.WEBHOOK)
+        mark = self._mark(claimed, event)
+        recorded = await self.refunds.record_refund(scope, last, source=RefundSource.WEBHOOK, also=mark)
+        if recorded.match is not RefundMatch.UNMATCHED:
+            return EventState.APPLIED
+        return await self._finish(claimed, event, EventState.IGNORED, reason="not_our_refund")
+
+    async def _apply_disputes(self, claimed: ClaimedEvent, event: GatewayEvent) -> EventState:
+        """Apply an event of disputes, after what it says of their payments."""
+        scope = claimed.event.scope
+        for payment in event.payments:
+            await self._learn(scope, payment)
+        *others, last = event.disputes
+        for snapshot in others:
+            await self.disputes.record_dispute(scope, snapshot, source=DisputeSource.WEBHOOK)
+        mark = self._mark(claimed, event)
+        recorded = await self.disputes.record_dispute(scope, last, source=DisputeSource.WEBHOOK, also=mark)
+        if recorded.match is not DisputeMatch.UNMATCHED:
+            return EventState.APPLIED
+        return await self._finish(claimed, event, EventState.IGNORED, reason="not_our_dispute")
+
+    async def _learn(self, scope: Scope, snapshot: GatewayPayment, *, also: Also | None = None) -> Recorded:
+        """Apply what an event says of a payment, also of one whose order we have yet to trace."""
+        recorded = await self.outcomes.record_evidence(scope, snapshot, source=Source.WEBHOOK, also=also)
+        if recorded.match is not Match.UNMATCHED or snapshot.order_id is None:
+            return recorded
         payment = await self.outcomes.trace_order(scope, snapshot.order_id)
         if payment is None:
-            return await self._finish(claimed, event, EventState.IGNORED, reason="not_our_order")
-        await self.outcomes.record_evidence(scope, snapshot, source=Source.WEBHOOK, payment_id=payment.id, also=mark)
-        return EventState.APPLIED
+            return recorded
+        return await self.outcomes.record_evidence(
+            scope, snapshot, source=Source.WEBHOOK, payment_id=payment.id, also=also
+        )
+
+    def _mark(self, claimed: ClaimedEvent, event: GatewayEvent) -> Also:
+        """Return the write that marks the event applied, for the transaction of what it tells (D4)."""
+
+        async def mark(session: Session) -> None:
+            faultpoint("inbox.marking")
+            await self.store.finish_event(
+                claimed.event.scope,
+                claimed,
+                EventState.APPLIED,
+                at=self.clock.now(),
+                type_=event.type,
+                session=session,
+            )
+
+        return mark
 
     async def _finish(
         self, claimed: ClaimedEvent, event: GatewayEvent, state: EventState, *, reason: str
     ) -> EventState:
+        faultpoint("inbox.ending")
         await self.store.finish_event(
             claimed.event.scope, claimed, state, at=self.clock.now(), type_=event.type, reason=reason
         )
+        faultpoint("inbox.ended")
         return state
 
     async def _postpone(self, claimed: ClaimedEvent, *, reason: str, event_type: str | None) -> None:
@@ -225,6 +283,7 @@ class Inbox:
             self.on_event(event_type or "unreadable", "postponed")
             return
         try:
+            faultpoint("inbox.parking")
             await self.store.finish_event(
                 scope, claimed, EventState.PARKED, at=self.clock.now(), type_=event_type, reason=reason
             )

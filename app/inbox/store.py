@@ -162,6 +162,12 @@ class InboxStore:
             ],
         )
 
+    async def measure_overdue(self, *, by: timedelta, limit: int) -> list[tuple[Scope, str]]:
+        """Return events, of whichever merchant, that should have been applied so long ago (I14)."""
+        late = {"$expr": {"$lte": ["$next_attempt_at", {"$subtract": ["$$NOW", by // timedelta(milliseconds=1)]}]}}
+        cursor = self._events.find({"state": EventState.RECEIVED.value, **late}, {"tenant": 1, "mode": 1}).limit(limit)
+        return [(Scope(row["tenant"], Mode(row["mode"])), row["_id"]) async for row in cursor]
+
     async def measure_backlog(self) -> tuple[int, datetime | None]:
         """Count what waits, up to a bound, and tell since when the oldest waits, for the metrics."""
         waiting = {"state": EventState.RECEIVED.value}

@@ -10,13 +10,18 @@ from app.kit.money import Money
 from app.kit.scope import Mode, Scope
 from app.payments.models import (
     Attempt,
+    DisputeState,
     HistoryEntry,
+    LinkVisit,
     OrderState,
     Part,
     Payment,
     PaymentStatus,
     ReviewReason,
     Suspense,
+    SuspenseEntry,
+    SuspenseFact,
+    SuspenseState,
 )
 
 
@@ -33,25 +38,29 @@ def payment_to_document(payment: Payment) -> Document:
         "description": payment.description,
         "reference": payment.reference,
         "metadata": dict(payment.metadata),
+        "return_url": payment.return_url,
         "capture_method": payment.capture_method.value,
         "order_id": payment.order_id,
         "order_state": payment.order_state.value,
         "expires_at": payment.expires_at,
         "created_at": payment.created_at,
         "checks": payment.checks,
+        "refunds_reserved": Int64(payment.refunds_reserved),
+        "amount_refunded": Int64(payment.amount_refunded),
+        "dispute_state": _word(payment.dispute_state),
+        **_link_to_document(payment.link),
         **mutable_part(payment),
         "history": [history_to_document(entry) for entry in payment.history],
     }
 
 
 def mutable_part(payment: Payment) -> Document:
-    """Return the fields that evidence may change, as one update sets them."""
+    """Return the fields that evidence may change, as one update sets them; the refunds' counters are not among them."""
     primary = payment.primary
     return {
         "status": payment.status.value,
         "payment_id": primary.id if primary else None,
         "amount_captured": Int64(payment.amount_captured),
-        "amount_refunded": Int64(payment.amount_refunded),
         "attempts": [_attempt_to_document(attempt) for attempt in payment.attempts],
         "attempt_ids": [attempt.id for attempt in payment.attempts],
         "review": [reason.value for reason in payment.review],
@@ -62,7 +71,12 @@ def mutable_part(payment: Payment) -> Document:
 
 
 def payment_from_document(document: Document) -> Payment:
-    """Return the payment that a document describes."""
+    """Return the payment that a document describes.
+
+    A document from before there were refunds has no counters of ours: its `amount_refunded` was the processor's word.
+    """
+    reserved = document.get("refunds_reserved")
+    disputed = document.get("dispute_state")
     return Payment(
         id=document["_id"],
         scope=Scope(tenant=document["tenant"], mode=Mode(document["mode"])),
@@ -78,6 +92,7 @@ def payment_from_document(document: Document) -> Payment:
         description=document["description"],
         reference=document["reference"],
         metadata=document["metadata"],
+        return_url=document.get("return_url"),
         capture_method=CaptureMethod(document["capture_method"]),
         attempts=tuple(_attempt_from_document(attempt) for attempt in document["attempts"]),
         review=tuple(ReviewReason(reason) for reason in document["review"]),
@@ -85,6 +100,10 @@ def payment_from_document(document: Document) -> Payment:
         razorpay_data=document["razorpay_data"],
         checks=document["checks"],
         version=document["version"],
+        refunds_reserved=int(reserved or 0),
+        amount_refunded=0 if reserved is None else int(document["amount_refunded"]),
+        dispute_state=None if disputed is None else DisputeState(disputed),
+        link=_link_from_document(document),
     )
 
 
@@ -99,29 +118,51 @@ def history_to_document(entry: HistoryEntry) -> Document:
     }
 
 
-def suspense_to_document(suspense: Suspense, *, suspense_id: str, scope: Scope) -> Document:
-    """Return one suspense entry as stored."""
+def suspense_to_document(entry: SuspenseEntry) -> Document:
+    """Return the whole document of a new suspense entry."""
+    held = entry.held
     return {
-        "_id": suspense_id,
-        "tenant": scope.tenant,
-        "mode": scope.mode.value,
-        "gateway_payment_id": suspense.gateway_payment_id,
-        "payment_id": suspense.payment_id,
-        "amount": Int64(suspense.amount.minor),
-        "currency": suspense.amount.currency,
-        "reason": suspense.reason.value,
-        "created_at": suspense.created_at,
+        "_id": entry.id,
+        "tenant": entry.scope.tenant,
+        "mode": entry.scope.mode.value,
+        "gateway_payment_id": held.gateway_payment_id,
+        "payment_id": held.payment_id,
+        "amount": Int64(held.amount.minor),
+        "currency": held.amount.currency,
+        "reason": held.reason.value,
+        "created_at": held.created_at,
+        "state": entry.state.value,
+        "refunds_reserved": Int64(entry.refunds_reserved),
+        "amount_refunded": Int64(entry.amount_refunded),
+        "amount_placed": Int64(entry.amount_placed),
+        "placed_payment_id": entry.placed_payment_id,
+        "history": [{"at": fact.at, "event": fact.event, "state": fact.state.value} for fact in entry.history],
+        "version": entry.version,
     }
 
 
-def suspense_from_document(document: Document) -> tuple[str, Suspense]:
-    """Return the id and the value of a stored suspense entry."""
-    return document["_id"], Suspense(
-        gateway_payment_id=document["gateway_payment_id"],
-        payment_id=document["payment_id"],
-        amount=Money(int(document["amount"]), document["currency"]),
-        reason=ReviewReason(document["reason"]),
-        created_at=document["created_at"],
+def suspense_from_document(document: Document) -> SuspenseEntry:
+    """Return the suspense entry that a document describes; one from before there was a ledger is open."""
+    return SuspenseEntry(
+        id=document["_id"],
+        scope=Scope(tenant=document["tenant"], mode=Mode(document["mode"])),
+        held=Suspense(
+            gateway_payment_id=document["gateway_payment_id"],
+            payment_id=document["payment_id"],
+            amount=Money(int(document["amount"]), document["currency"]),
+            reason=ReviewReason(document["reason"]),
+            created_at=document["created_at"],
+        ),
+        state=SuspenseState(document.get("state", SuspenseState.OPEN)),
+        refunds_reserved=int(document.get("refunds_reserved", 0)),
+        amount_refunded=int(document.get("amount_refunded", 0)),
+        amount_placed=int(document.get("amount_placed", 0)),
+        placed_payment_id=document.get("placed_payment_id"),
+        history=tuple(
+            SuspenseFact(fact["at"], fact["event"], SuspenseState(fact["state"]))
+            for fact in document.get("history", ())
+        ),
+        version=document.get("version", 1),
     )
 
 
@@ -176,6 +217,18 @@ def _attempt_from_document(document: Document) -> Attempt:
         tax=_plain(document["tax"]),
         failure=None if failure is None else Failure(**failure),
     )
+
+
+def _link_to_document(link: LinkVisit | None) -> Document:
+    return {} if link is None else {"link_id": link.link_id, "link_visit": link.visit}
+
+
+def _link_from_document(document: Document) -> LinkVisit | None:
+    return LinkVisit(document["link_id"], document["link_visit"]) if "link_id" in document else None
+
+
+def _word(state: DisputeState | None) -> str | None:
+    return None if state is None else state.value
 
 
 def _long(number: int | None) -> Int64 | None:

@@ -96,6 +96,7 @@ def _advance(before: Attempt | None, snapshot: GatewayPayment) -> Attempt:
     captured = snapshot.status is AttemptStatus.CAPTURED or (
         snapshot.status is AttemptStatus.REFUNDED and snapshot.captured
     )
+    fee, tax = (known.fee, known.tax) if known.fee is not None else _fee(snapshot)
     return replace(
         known,
         status=status,
@@ -104,10 +105,17 @@ def _advance(before: Attempt | None, snapshot: GatewayPayment) -> Attempt:
         method=known.method or snapshot.method,
         captured=known.captured or captured,
         amount_refunded=max(known.amount_refunded, snapshot.amount_refunded),
-        fee=snapshot.fee if known.fee is None else known.fee,
-        tax=snapshot.tax if known.tax is None else known.tax,
+        fee=fee,
+        tax=tax,
         failure=(snapshot.failure or known.failure) if status is AttemptStatus.FAILED else None,
     )
+
+
+def _fee(snapshot: GatewayPayment) -> tuple[int | None, int | None]:
+    """Return the fee with the tax it includes, both of one snapshot; numbers that make no sense are none (R7)."""
+    if snapshot.fee is None or (snapshot.tax or 0) > snapshot.fee:
+        return None, None
+    return snapshot.fee, snapshot.tax
 
 
 def _holds_money(status: AttemptStatus) -> bool:

@@ -1,6 +1,7 @@
 """Writes of a payment's birth: the intent with its idempotency key, then the fact that the order exists (D1)."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -8,8 +9,9 @@ from bson.binary import Binary
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from app.database import Database, Document
+from app.database import Database, Document, Session, exactly
 from app.kit.bounds import IDEMPOTENCY_DAYS
+from app.kit.faultpoints import faultpoint
 from app.kit.scope import Scope
 from app.payments.documents import payment_from_document, payment_to_document
 from app.payments.models import ORDER_TRANSITIONS, TRANSITIONS, HistoryEntry, OrderState, Payment, PaymentStatus
@@ -17,6 +19,9 @@ from app.payments.store import PAYMENTS, in_scope, one_payment, pushed
 
 KEY_LEASE_SECONDS = 30
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+Told = Callable[[Payment, Payment, Session], Awaitable[None]]
+"""Writes what the change of a payment from one state to another causes."""
 
 
 class InsertResult(StrEnum):
@@ -58,8 +63,9 @@ class IntentStore:
     ) -> InsertResult:
         """Write the intent: the payment with its key and a lease by the database's clock, in one write (D1, A9)."""
         document = payment_to_document(payment)
-        if payment.reference is not None:
-            document["natural_key"] = payment.reference
+        natural_key = payment.reference if payment.link is None else payment.link.natural_key
+        if natural_key is not None:
+            document["natural_key"] = natural_key
         document |= {
             "next_check_at": next_check_at,
             "idempotency.key": claim.key,
@@ -82,7 +88,7 @@ class IntentStore:
 
     async def find_by_key(self, scope: Scope, *, key: str) -> ClaimedPayment | None:
         """Return the payment that carries this idempotency key."""
-        document = await self._payments.find_one({**in_scope(scope), "idempotency.key": {"$eq": key}})
+        document = await self._payments.find_one({**in_scope(scope), "idempotency.key": exactly(key)})
         return None if document is None else _claimed(document)
 
     async def take_over_key(self, scope: Scope, payment_id: str, *, owner: str, new_owner: str) -> bool:
@@ -167,32 +173,31 @@ class IntentStore:
             changes["idempotency.leased_at"] = _LONG_AGO
         await self._payments.update_one(query, {"$set": changes, "$inc": {"version": 1}})
 
-    async def record_order_refused(self, scope: Scope, payment_id: str, *, reason: str, at: datetime) -> None:
+    async def record_order_refused(
+        self, scope: Scope, payment_id: str, *, reason: str, at: datetime, told: Told
+    ) -> None:
         """Write that the processor refused the order: the payment failed, key and reference are free (A11).
 
-        A payment that was cancelled meanwhile stays cancelled (I5).
+        A payment that was cancelled meanwhile stays cancelled (I5). `told` writes what a move causes, in the same
+        transaction.
         """
-        for source in sorted({*TRANSITIONS.sources(PaymentStatus.FAILED), PaymentStatus.CANCELLED}):
-            status = PaymentStatus.FAILED if TRANSITIONS.allows(source, PaymentStatus.FAILED) else source
-            entry = HistoryEntry(at=at, event="order.refused", status=status, source="processor")
-            await self._payments.update_one(
-                {
-                    **one_payment(scope, payment_id),
-                    "status": source.value,
-                    "order_state": {"$in": [state.value for state in ORDER_TRANSITIONS.sources(OrderState.REFUSED)]},
-                },
-                {
-                    "$set": {
-                        "order_state": OrderState.REFUSED.value,
-                        "status": status.value,
-                        "razorpay_data": {"order_refused": reason},
-                        "updated_at": at,
-                    },
-                    "$unset": {"idempotency": "", "natural_key": "", "next_check_at": ""},
-                    "$push": pushed(entry),
-                    "$inc": {"version": 1},
-                },
-            )
+
+        async def work(session: Session) -> None:
+            for source in (PaymentStatus.PENDING, PaymentStatus.CANCELLED):
+                status = PaymentStatus.FAILED if TRANSITIONS.allows(source, PaymentStatus.FAILED) else source
+                query, update = _refusal(source, status, reason=reason, at=at)
+                document = await self._payments.find_one_and_update(
+                    {**one_payment(scope, payment_id), **query}, update, session=session
+                )
+                if document is not None:
+                    before = payment_from_document(document)
+                    await told(before, replace(before, status=status, version=before.version + 1), session)
+                    break
+            faultpoint("payments.committing_refusal")
+
+        faultpoint("payments.refusing")
+        await self.database.transaction(work)
+        faultpoint("payments.refused")
 
     @property
     def _payments(self) -> AsyncCollection[Document]:
@@ -209,3 +214,24 @@ def _claimed(document: Document) -> ClaimedPayment:
         response=None if response is None else bytes(response),
         expires_at=remembered["expires_at"],
     )
+
+
+def _refusal(source: PaymentStatus, status: PaymentStatus, *, reason: str, at: datetime) -> tuple[Document, Document]:
+    """Return the filter and the update by which a refused order moves a payment from one status to another."""
+    query = {
+        "status": source.value,
+        "order_state": {"$in": [state.value for state in ORDER_TRANSITIONS.sources(OrderState.REFUSED)]},
+    }
+    entry = HistoryEntry(at=at, event="order.refused", status=status, source="processor")
+    update = {
+        "$set": {
+            "order_state": OrderState.REFUSED.value,
+            "status": status.value,
+            "razorpay_data": {"order_refused": reason},
+            "updated_at": at,
+        },
+        "$unset": {"idempotency": "", "natural_key": "", "next_check_at": ""},
+        "$push": pushed(entry),
+        "$inc": {"version": 1},
+    }
+    return query, update

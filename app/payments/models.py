@@ -46,7 +46,13 @@ TRANSITIONS = Transitions(
                 PaymentStatus.COMPLETED,
             }
         ),
-        PaymentStatus.EXPIRED: frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.COMPLETED}),
+        PaymentStatus.EXPIRED: frozenset(
+            {
+                PaymentStatus.CANCELLED,
+                PaymentStatus.AUTHORIZED,
+                PaymentStatus.COMPLETED,
+            }
+        ),
         PaymentStatus.CANCELLED: frozenset(),
         PaymentStatus.AUTHORIZED: frozenset({PaymentStatus.COMPLETED}),
         PaymentStatus.COMPLETED: frozenset(),
@@ -114,6 +120,7 @@ class Source(StrEnum):
     CALLBACK = "callback"
     WEBHOOK = "webhook"
     POLL = "poll"
+    SWEEP = "sweep"
     RECHECK = "recheck"
     CAPTURE = "capture"
 
@@ -128,6 +135,20 @@ class ReviewReason(StrEnum):
     PAID_AFTER_CANCEL = "paid_after_cancel"
     PAID_AFTER_EXPIRY = "paid_after_expiry"
     UNRECOGNIZED_STATUS = "unrecognized_status"
+    REFUNDS_EXCEED_CAPTURE = "refunds_exceed_capture"
+
+
+class DisputeState(StrEnum):
+    """What a payment's disputes come to: while one is open, or once one is lost, nothing more is refunded (C11)."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+    CLOSED = "closed"
+
+
+NO_REFUND_WHILE = frozenset({DisputeState.OPEN, DisputeState.LOST})
+"""In these states of dispute the customer has, or may get, the money by another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +174,22 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkVisit:
+    """The payment link that a payment was made through, and which of its visits that was.
+
+    A visit has one payment: the database holds `natural_key` unique, as it holds a merchant's reference (A10).
+    """
+
+    link_id: str
+    visit: str
+
+    @property
+    def natural_key(self) -> str:
+        """Return what no other payment of the merchant has."""
+        return f"{self.link_id} {self.visit}"
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One fact of a payment's life, in the order in which we learnt it."""
 
@@ -168,6 +205,9 @@ class Payment:
     """A payment with everything known of it. Amount counters are minor units of the payment's currency.
 
     `key_id` is the public half of the processor key that the order was made with; the checkout needs it.
+
+    `refunds_reserved` sums the refunds that are under way or done, `amount_refunded` those that the processor accepted.
+    Only `RefundableStore` changes the two and `dispute_state`: evidence about the payment never does.
     """
 
     id: str
@@ -184,6 +224,7 @@ class Payment:
     description: str | None = None
     reference: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    return_url: str | None = None
     capture_method: CaptureMethod = CaptureMethod.AUTOMATIC
     attempts: tuple[Attempt, ...] = ()
     review: tuple[ReviewReason, ...] = ()
@@ -191,6 +232,10 @@ class Payment:
     razorpay_data: Mapping[str, Any] = field(default_factory=dict)
     checks: int = 0
     version: int = 1
+    refunds_reserved: int = 0
+    amount_refunded: int = 0
+    dispute_state: DisputeState | None = None
+    link: LinkVisit | None = None
 
     @property
     def primary(self) -> Attempt | None:
@@ -207,19 +252,22 @@ class Payment:
         return self.money.minor if self.primary is not None and self.primary.captured else 0
 
     @property
-    def amount_refunded(self) -> int:
-        """Return what went back to the customer, in minor units."""
-        return self.primary.amount_refunded if self.primary is not None else 0
+    def amount_refundable(self) -> int:
+        """Return what may still be given back, in minor units."""
+        if self.dispute_state in NO_REFUND_WHILE:
+            return 0
+        return max(0, self.amount_captured - self.refunds_reserved)
 
     @property
     def shown_status(self) -> ShownStatus:
         """Return the status to show: refunded and partially refunded are derived from the counters (D3)."""
-        refunded = self.amount_refunded
         match self.status:
-            case PaymentStatus.COMPLETED | PaymentStatus.AUTHORIZED if refunded >= self.money.minor:
+            case PaymentStatus.COMPLETED if self.amount_refunded >= self.money.minor:
                 return ShownStatus.REFUNDED
-            case PaymentStatus.COMPLETED if refunded:
+            case PaymentStatus.COMPLETED if self.amount_refunded:
                 return ShownStatus.PARTIALLY_REFUNDED
+            case PaymentStatus.AUTHORIZED if self.primary is not None and self.primary.has_lapsed:
+                return ShownStatus.REFUNDED
             case (
                 PaymentStatus.PENDING
                 | PaymentStatus.FAILED
@@ -242,3 +290,55 @@ class Suspense:
     amount: Money
     reason: ReviewReason
     created_at: datetime
+
+
+class SuspenseState(StrEnum):
+    """Where money in suspense stands."""
+
+    OPEN = "open"
+    PLACED = "placed"
+    RETURNED = "returned"
+
+
+SUSPENSE_TRANSITIONS = Transitions(
+    {
+        SuspenseState.OPEN: frozenset({SuspenseState.PLACED, SuspenseState.RETURNED}),
+        # A refund may fail days after it was accepted (C9): then the money is here again.
+        SuspenseState.PLACED: frozenset({SuspenseState.OPEN}),
+        SuspenseState.RETURNED: frozenset({SuspenseState.OPEN}),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SuspenseFact:
+    """One fact of a suspense entry's life, in the order in which we learnt it."""
+
+    at: datetime
+    event: str
+    state: SuspenseState
+
+
+@dataclass(frozen=True, slots=True)
+class SuspenseEntry:
+    """Money in suspense as it is kept, with what became of it. Amounts are minor units of its currency.
+
+    The counters mean what a payment's mean; `amount_placed` is what an admin gave to the merchant, with
+    `placed_payment_id` naming the payment it was meant for, if there is one.
+    """
+
+    id: str
+    scope: Scope
+    held: Suspense
+    state: SuspenseState = SuspenseState.OPEN
+    refunds_reserved: int = 0
+    amount_refunded: int = 0
+    amount_placed: int = 0
+    placed_payment_id: str | None = None
+    history: tuple[SuspenseFact, ...] = ()
+    version: int = 1
+
+    @property
+    def rest(self) -> int:
+        """Return what is neither placed nor on its way back, in minor units."""
+        return max(0, self.held.amount.minor - self.amount_placed - self.refunds_reserved)

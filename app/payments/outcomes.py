@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from app.database import Session
 from app.gateways.port import (
     AlreadyCaptured,
     AttemptStatus,
@@ -21,10 +22,13 @@ from app.gateways.port import (
 )
 from app.kit.clock import Clock
 from app.kit.errors import Problem
+from app.kit.faultpoints import faultpoint
 from app.kit.ids import Ids, Prefix, is_id
 from app.kit.money import Money
 from app.kit.scope import Scope
-from app.payments.evidence import merge
+from app.payments.events import items, returned_by
+from app.payments.evidence import Merged, merge
+from app.payments.facts import Facts
 from app.payments.intents import IntentStore
 from app.payments.models import (
     TRANSITIONS,
@@ -33,7 +37,12 @@ from app.payments.models import (
     Payment,
     PaymentStatus,
     Source,
+    Suspense,
+    SuspenseEntry,
+    SuspenseFact,
+    SuspenseState,
 )
+from app.payments.postings import postings
 from app.payments.problems import (
     CallbackInvalid,
     CaptureAmountMismatch,
@@ -49,11 +58,13 @@ from app.payments.problems import (
 )
 from app.payments.schedule import FIRST_CHECK, first_check_of_unknown
 from app.payments.store import Also, PaymentStore
+from app.payments.suspense_store import SuspenseStore
+from app.tenants.models import MoneySettings
 
 _TRIES = 16
 T = TypeVar("T")
 
-AcceptsLate = Callable[[Scope], Awaitable[bool]]
+SettingsOf = Callable[[Scope], Awaitable[MoneySettings]]
 
 
 class Match(StrEnum):
@@ -80,11 +91,13 @@ class Outcomes:
     """Learns of payments' outcomes and writes them down."""
 
     store: PaymentStore
+    suspense: SuspenseStore
     intents: IntentStore
+    facts: Facts
     gateways: Gateways
     clock: Clock
     ids: Ids
-    accepts_late: AcceptsLate
+    settings_of: SettingsOf
     on_change: OnChange
 
     async def record_evidence(
@@ -113,15 +126,13 @@ class Outcomes:
             before = await self._concerned(scope, snapshot, payment_id)
             if before is None:
                 return Recorded(Match.UNMATCHED, None)
-            late = before.status is not PaymentStatus.EXPIRED or await self.accepts_late(scope)
+            late = before.status is not PaymentStatus.EXPIRED or (await self.settings_of(scope)).accepts_late
             merged = merge(before, snapshot, source=source, at=self.clock.now(), accept_late=late)
-            suspense = [(self.ids.new(Prefix.SUSPENSE), item) for item in merged.suspense]
             if not merged.changed and also is None:
                 return Recorded(Match.UNCHANGED, before)
             soon = self._capture_soon(before, merged.payment)
-            if await self.store.save_evidence(
-                scope, before, merged.payment, suspense=suspense, next_check_at=soon, also=also
-            ):
+            caused = await self._caused(scope, before, merged, also)
+            if await self.store.save_evidence(scope, before, merged.payment, next_check_at=soon, also=caused):
                 if merged.changed:
                     self.on_change(merged.payment, before.status, source)
                 return Recorded(Match.APPLIED if merged.changed else Match.UNCHANGED, merged.payment)
@@ -226,6 +237,27 @@ class Outcomes:
             payment = await self._capture_now(scope, payment)
         return await self._expire_if_over(scope, payment)
 
+    async def _caused(self, scope: Scope, before: Payment, merged: Merged, also: Also | None) -> Also | None:
+        """Return what is written in the transaction of the change (D4), None when that is nothing."""
+        after = merged.payment
+        opened = [_entry(scope, self.ids.new(Prefix.SUSPENSE), held) for held in merged.suspense]
+        returned = returned_by(await self.settings_of(scope)) if opened else frozenset()
+        booked, told = postings(before, after), items(before, after, opened=opened, returned=returned)
+        if not booked and not told:
+            return also
+
+        async def write(session: Session) -> None:
+            known = [entry for entry in opened if not await self.suspense.insert_entry(scope, entry, session=session)]
+            # What another payment's evidence brought before is booked and told already.
+            twins = {entry.id for entry in known} | {entry.held.gateway_payment_id for entry in known}
+            entries = [posting for posting in booked if posting.cause.id not in twins]
+            news = [item for item in told if item.subject not in twins]
+            await self.facts.write(scope, postings=entries, items=news, at=after.updated_at, session=session)
+            if also is not None:
+                await also(session)
+
+        return write
+
     def _capture_soon(self, before: Payment, after: Payment) -> datetime | None:
         """Return when to look whether the processor captured by itself what has just been authorised (C1)."""
         is_ours_to_watch = after.capture_method is CaptureMethod.AUTOMATIC and after.status is PaymentStatus.AUTHORIZED
@@ -261,9 +293,11 @@ class Outcomes:
             attempt=attempt.id,
         )
         await self.store.add_history(scope, payment.id, entry=intent)
+        faultpoint("payments.capture_intended")
         snapshot = await self._asked(
             scope, payment, _captured(gateway, attempt.id, payment.money), refused=CaptureRefused
         )
+        faultpoint("payments.capture_answered")
         recorded = await self.record_evidence(scope, snapshot, source=Source.CAPTURE)
         return recorded.payment or payment
 
@@ -272,7 +306,12 @@ class Outcomes:
         if payment.expires_at > now or not TRANSITIONS.allows(payment.status, PaymentStatus.EXPIRED):
             return payment
         entry = HistoryEntry(at=now, event="payment.expired", status=PaymentStatus.EXPIRED, source="schedule")
-        moved = await self.store.move_status(scope, payment, PaymentStatus.EXPIRED, entry=entry)
+        told = items(payment, replace(payment, status=PaymentStatus.EXPIRED, version=payment.version + 1))
+
+        async def tell(session: Session) -> None:
+            await self.facts.write(scope, items=told, at=now, session=session)
+
+        moved = await self.store.move_status(scope, payment, PaymentStatus.EXPIRED, entry=entry, also=tell)
         current = await self._payment(scope, payment.id)
         if moved:
             self.on_change(current, payment.status, Source.POLL)
@@ -317,3 +356,8 @@ async def _captured(gateway: Gateway, attempt_id: str, amount: Money) -> Gateway
         return await gateway.capture_payment(attempt_id, amount)
     except AlreadyCaptured:
         return await gateway.get_payment(attempt_id)
+
+
+def _entry(scope: Scope, suspense_id: str, held: Suspense) -> SuspenseEntry:
+    opened = SuspenseFact(at=held.created_at, event="suspense.opened", state=SuspenseState.OPEN)
+    return SuspenseEntry(id=suspense_id, scope=scope, held=held, history=(opened,))

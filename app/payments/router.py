@@ -17,8 +17,6 @@ from app.payments.schemas import (
     PaymentQuery,
     PaymentRead,
     PaymentVerify,
-    SuspenseQuery,
-    SuspenseRead,
 )
 from app.payments.service import NewPayment, Payments
 from app.web.envelope import Page, Success, ok
@@ -42,6 +40,14 @@ class Desk:
         """Return whose payments they are."""
         return self.principal.scope
 
+    def show(self, payment: Payment) -> PaymentRead:
+        """Return a payment as the API shows it."""
+        return PaymentRead.of(payment, self.payments.addresses)
+
+    def show_whole(self, payment: Payment) -> PaymentDetail:
+        """Return a payment with its attempts and its history."""
+        return PaymentDetail.of(payment, self.payments.addresses)
+
 
 def _desk(request: Request) -> Desk:
     # Called and not declared: a dependency costs a twentieth of what a read costs in all.
@@ -64,7 +70,7 @@ async def payments_create(request: Request, body: PaymentCreate) -> Any:
     desk = _desk(request)
 
     def render(payment: Payment) -> bytes:
-        answer = ok(PaymentRead.of(payment), "Payment created.", now=desk.clock.now())
+        answer = ok(desk.show(payment), "Payment created.", now=desk.clock.now())
         return answer.model_dump_json(warnings=False).encode()
 
     state = request.state
@@ -75,6 +81,7 @@ async def payments_create(request: Request, body: PaymentCreate) -> Any:
         description=body.description,
         reference=body.reference,
         metadata=body.metadata,
+        return_url=body.return_url,
     )
     created = await desk.payments.create_payment(
         desk.scope,
@@ -92,7 +99,7 @@ async def payments_list(query: Annotated[PaymentQuery, Query()], request: Reques
     """Return payments, newest first, by cursor."""
     desk = _desk(request)
     found = await desk.payments.list_payments(desk.scope, where=query.to_filter(), window=query.window())
-    return ok(found.read(PaymentRead.of), "Payments.", now=desk.clock.now())
+    return ok(found.read(desk.show), "Payments.", now=desk.clock.now())
 
 
 @router.get("/payments/{payment_id}", summary="Fetch a payment")
@@ -100,7 +107,7 @@ async def payments_get(payment_id: str, request: Request) -> Success[PaymentDeta
     """Return a payment with its attempts and its history."""
     desk = _desk(request)
     payment = await desk.payments.get_payment(desk.scope, payment_id)
-    return ok(PaymentDetail.of(payment), "Payment.", now=desk.clock.now())
+    return ok(desk.show_whole(payment), "Payment.", now=desk.clock.now())
 
 
 @router.post("/payments/{payment_id}/verify", summary="Verify the checkout's callback")
@@ -114,7 +121,7 @@ async def payments_verify(payment_id: str, body: PaymentVerify, request: Request
         gateway_payment_id=body.razorpay_payment_id,
         signature=body.razorpay_signature,
     )
-    return ok(PaymentDetail.of(payment), "The callback is genuine.", now=desk.clock.now())
+    return ok(desk.show_whole(payment), "The callback is genuine.", now=desk.clock.now())
 
 
 @router.post(
@@ -132,7 +139,7 @@ async def payments_capture(
     known = await desk.payments.get_payment(desk.scope, payment_id)
     amount = body.to_money(default_currency=known.money.currency) if body else None
     payment = await desk.outcomes.capture_payment(desk.scope, payment_id, amount=amount)
-    return ok(PaymentDetail.of(payment), "Payment captured.", now=desk.clock.now())
+    return ok(desk.show_whole(payment), "Payment captured.", now=desk.clock.now())
 
 
 @router.post("/payments/{payment_id}/cancel", summary="Cancel a payment")
@@ -140,7 +147,7 @@ async def payments_cancel(payment_id: str, request: Request) -> Success[PaymentD
     """Cancel a payment that nobody has paid; money that arrives later is kept apart in suspense."""
     desk = _desk(request)
     payment = await desk.payments.cancel_payment(desk.scope, payment_id)
-    return ok(PaymentDetail.of(payment), "Payment cancelled.", now=desk.clock.now())
+    return ok(desk.show_whole(payment), "Payment cancelled.", now=desk.clock.now())
 
 
 @router.post("/payments/{payment_id}/recheck", summary="Ask the processor again")
@@ -148,12 +155,4 @@ async def payments_recheck(payment_id: str, request: Request) -> Success[Payment
     """Fetch every attempt from the processor now, instead of waiting for a webhook."""
     desk = _desk(request)
     payment = await desk.outcomes.check_payment(desk.scope, payment_id)
-    return ok(PaymentDetail.of(payment), "Checked with the processor.", now=desk.clock.now())
-
-
-@router.get("/suspense", summary="List money in suspense")
-async def suspense_list(query: Annotated[SuspenseQuery, Query()], request: Request) -> Success[Page[SuspenseRead]]:
-    """Return captured money that is no payment's, newest first."""
-    desk = _desk(request)
-    found = await desk.payments.list_suspense(desk.scope, window=query.window())
-    return ok(found.read(SuspenseRead.of), "Suspense.", now=desk.clock.now())
+    return ok(desk.show_whole(payment), "Checked with the processor.", now=desk.clock.now())

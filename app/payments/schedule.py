@@ -6,6 +6,8 @@ from typing import assert_never
 from app.payments.models import OrderState, Payment, PaymentStatus
 
 FIRST_CHECK = timedelta(minutes=1)
+AUTHORIZED_TOO_LONG = timedelta(hours=24)
+"""After so long an authorised payment is an alarm: the money goes back uncaptured on the third day (C1)."""
 _LADDER = (
     timedelta(minutes=1),
     timedelta(minutes=5),

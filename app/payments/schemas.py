@@ -15,14 +15,15 @@ from app.kit.bounds import (
 )
 from app.kit.ids import Prefix
 from app.kit.money import MAX_MINOR, Money, exponents
+from app.payments.addresses import CheckoutAddresses
 from app.payments.models import (
     Attempt,
+    DisputeState,
     HistoryEntry,
     Payment,
     PaymentStatus,
     ReviewReason,
     ShownStatus,
-    Suspense,
 )
 from app.payments.problems import AmountRefused
 from app.payments.store import PaymentFilter
@@ -46,6 +47,13 @@ Metadata = Annotated[
     Field(max_length=METADATA_KEYS, description="Up to 15 facts of your own."),
 ]
 GatewayId = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z]{3,6}_[A-Za-z0-9]{1,40}$")]
+
+ReturnUrl = Annotated[
+    str,
+    StringConstraints(strict=True, min_length=1, max_length=2000),
+    Field(description="Where the hosted checkout sends the customer at the end; on a registered origin."),
+]
+LinkId = Annotated[str, StringConstraints(strict=True, pattern=r"^lnk_[0-9A-Z]{26}$")]
 
 
 class _In(BaseModel):
@@ -75,6 +83,7 @@ class PaymentCreate(_In):
     reference: Reference | None = None
     metadata: Metadata = Field(default_factory=dict)
     capture_method: CaptureMethod = CaptureMethod.AUTOMATIC
+    return_url: ReturnUrl | None = None
 
     def to_money(self) -> Money:
         """Return the amount as money. Raises AmountRefused for a currency that ISO 4217 does not know."""
@@ -122,6 +131,7 @@ class PaymentQuery(PageQuery):
     status: PaymentStatus | None = None
     reference: Reference | None = None
     order_id: GatewayId | None = None
+    link_id: LinkId | None = None
     created_from: Moment | None = None
     created_before: Moment | None = None
     amount_min: Annotated[int, Field(ge=0, le=MAX_MINOR)] | None = None
@@ -133,17 +143,12 @@ class PaymentQuery(PageQuery):
             status=self.status,
             reference=self.reference,
             order_id=self.order_id,
+            link_id=self.link_id,
             created_from=self.created_from,
             created_before=self.created_before,
             amount_min=self.amount_min,
             amount_max=self.amount_max,
         )
-
-
-class SuspenseQuery(PageQuery):
-    """Which page of the money in suspense."""
-
-    prefix = Prefix.SUSPENSE
 
 
 class PaymentRead(BaseModel):
@@ -155,6 +160,8 @@ class PaymentRead(BaseModel):
     currency: str
     amount_captured: int
     amount_refunded: int
+    amount_refundable: int
+    dispute_state: DisputeState | None
     description: str | None
     reference: str | None
     metadata: dict[str, str]
@@ -164,15 +171,18 @@ class PaymentRead(BaseModel):
     order_id: str | None
     payment_id: str | None
     key_id: str | None
+    checkout_url: Annotated[str, Field(description="The hosted page where the customer pays.")]
+    return_url: str | None
+    link_id: str | None
     needs_review: bool
     expires_at: Timestamp
     created_at: Timestamp
     updated_at: Timestamp
 
     @classmethod
-    def of(cls, payment: Payment) -> "PaymentRead":
+    def of(cls, payment: Payment, addresses: CheckoutAddresses) -> "PaymentRead":
         """Show a payment."""
-        return cls.model_construct(**_facts(payment))
+        return cls.model_construct(**_facts(payment, addresses))
 
 
 class FailureRead(BaseModel):
@@ -246,10 +256,10 @@ class PaymentDetail(PaymentRead):
     razorpay_data: dict[str, Any]
 
     @classmethod
-    def of(cls, payment: Payment) -> "PaymentDetail":
+    def of(cls, payment: Payment, addresses: CheckoutAddresses) -> "PaymentDetail":
         """Show a payment in full."""
         return cls.model_construct(
-            **_facts(payment),
+            **_facts(payment, addresses),
             review=list(payment.review),
             attempts=[AttemptRead.of(attempt) for attempt in payment.attempts],
             history=[HistoryRead.of(entry) for entry in payment.history],
@@ -257,33 +267,7 @@ class PaymentDetail(PaymentRead):
         )
 
 
-class SuspenseRead(BaseModel):
-    """Captured money that is no payment's."""
-
-    id: str
-    gateway_payment_id: str
-    payment_id: str
-    amount: int
-    currency: str
-    reason: ReviewReason
-    created_at: Timestamp
-
-    @classmethod
-    def of(cls, row: tuple[str, Suspense]) -> Self:
-        """Show a suspense entry."""
-        suspense_id, suspense = row
-        return cls(
-            id=suspense_id,
-            gateway_payment_id=suspense.gateway_payment_id,
-            payment_id=suspense.payment_id,
-            amount=suspense.amount.minor,
-            currency=suspense.amount.currency,
-            reason=suspense.reason,
-            created_at=suspense.created_at,
-        )
-
-
-def _facts(payment: Payment) -> Mapping[str, Any]:
+def _facts(payment: Payment, addresses: CheckoutAddresses) -> Mapping[str, Any]:
     """Return the fields of `PaymentRead`. They come from our own types, so nothing is validated again."""
     primary = payment.primary
     return {
@@ -293,6 +277,8 @@ def _facts(payment: Payment) -> Mapping[str, Any]:
         "currency": payment.money.currency,
         "amount_captured": payment.amount_captured,
         "amount_refunded": payment.amount_refunded,
+        "amount_refundable": payment.amount_refundable,
+        "dispute_state": payment.dispute_state,
         "description": payment.description,
         "reference": payment.reference,
         "metadata": dict(payment.metadata),
@@ -302,6 +288,9 @@ def _facts(payment: Payment) -> Mapping[str, Any]:
         "order_id": payment.order_id,
         "payment_id": primary.id if primary else None,
         "key_id": payment.key_id,
+        "checkout_url": addresses.url_of(payment.id),
+        "return_url": payment.return_url,
+        "link_id": payment.link.link_id if payment.link else None,
         "needs_review": bool(payment.review),
         "expires_at": payment.expires_at,
         "created_at": payment.created_at,
@@ -309,8 +298,13 @@ def _facts(payment: Payment) -> Mapping[str, Any]:
     }
 
 
-def _money(amount: int, currency: str) -> Money:
+def checked_currency(currency: str) -> str:
+    """Return the currency. Raises AmountRefused for one that ISO 4217 does not know."""
     if currency not in exponents():
         message = "This is not a currency of ISO 4217."
         raise AmountRefused(message, param="currency")
-    return Money(amount, currency)
+    return currency
+
+
+def _money(amount: int, currency: str) -> Money:
+    return Money(amount, checked_currency(currency))

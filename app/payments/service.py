@@ -5,10 +5,12 @@ one conditional write records the order. Whatever fails in between, the same key
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
+from app.database import Session
 from app.gateways.port import (
     CaptureMethod,
     CredentialsRefused,
@@ -24,18 +26,22 @@ from app.gateways.port import (
 )
 from app.idempotency.service import IdempotencyKeyInUse, IdempotencyKeyReused
 from app.kit.clock import Clock
+from app.kit.faultpoints import faultpoint
 from app.kit.ids import Ids, Prefix
 from app.kit.money import Money
 from app.kit.scope import Scope
+from app.payments.addresses import CheckoutAddresses
+from app.payments.events import items
+from app.payments.facts import Facts
 from app.payments.intents import Claim, ClaimedPayment, InsertResult, IntentStore
 from app.payments.limits import refusal_of
 from app.payments.models import (
     TRANSITIONS,
     HistoryEntry,
+    LinkVisit,
     OrderState,
     Payment,
     PaymentStatus,
-    Suspense,
 )
 from app.payments.problems import (
     AmountRefused,
@@ -52,6 +58,7 @@ from app.payments.schedule import FIRST_CHECK, first_check_of_unknown
 from app.payments.store import PaymentFilter, PaymentStore
 from app.web.paging import Slice, Window
 
+CheckUrl = Callable[[Scope, str], Awaitable[None]]
 Render = Callable[[Payment], bytes]
 _TRIES = 8
 _DEADLINE_SECONDS = 9.5
@@ -60,7 +67,7 @@ _LOOK_AFTER_UNKNOWN_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class NewPayment:
-    """What a merchant asks for."""
+    """What a merchant asks for; `expires_by` may only shorten its life."""
 
     money: Money
     capture_method: CaptureMethod = CaptureMethod.AUTOMATIC
@@ -68,6 +75,9 @@ class NewPayment:
     description: str | None = None
     reference: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    return_url: str | None = None
+    link: LinkVisit | None = None
+    expires_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +94,13 @@ class Payments:
 
     store: PaymentStore
     intents: IntentStore
+    facts: Facts
     gateways: Gateways
     clock: Clock
     ids: Ids
     expiry_minutes: int
+    addresses: CheckoutAddresses
+    check_return_url: CheckUrl
 
     async def create_payment(
         self, scope: Scope, new: NewPayment, *, key: str, fingerprint: str, render: Render
@@ -102,21 +115,25 @@ class Payments:
             render: turns the payment into the answer, which is stored with it.
 
         Raises:
-            AmountRefused, ReferenceTaken, PaymentRefused: nothing was created.
+            AmountRefused, ReferenceTaken, ReturnUrlNotRegistered, PaymentRefused: nothing was created.
             IdempotencyKeyReused, IdempotencyKeyInUse: the key belongs to another request, or to one under way.
             ProcessorOutcomeUnknown, ProcessorUnavailable: the same key continues.
             ProcessorCredentialsRefused: the merchant's processor key is wrong.
         """
         if (refusal := refusal_of(new.money)) is not None:
             raise AmountRefused(refusal, param="amount")
+        if new.return_url is not None:
+            await self.check_return_url(scope, new.return_url)
         gateway = await self.gateways.of(scope)
         payment = self._new_payment(scope, new, key_id=gateway.key_id)
+        faultpoint("payments.intending")
         claim = Claim(key=key, fingerprint=fingerprint, owner=self.ids.new(Prefix.LEASE))
         for _ in range(_TRIES):
             result = await self.intents.insert_payment(
                 scope, payment, claim=claim, next_check_at=payment.created_at + FIRST_CHECK
             )
             if result is InsertResult.INSERTED:
+                faultpoint("payments.intended")
                 return await self._open_order(scope, payment, gateway, claim=claim, render=render, is_new=True)
             # A repetition breaks both unique indexes, and which one the database names depends on the order in which
             # they were built: so the key is asked first in either case.
@@ -134,15 +151,18 @@ class Payments:
             raise PaymentNotFound
         return payment
 
+    async def get_addressed(self, token: str) -> Payment:
+        """Return the payment whose page has this address. Raises PaymentNotFound, also where we never gave it out."""
+        payment_id = self.addresses.payment_of(token)
+        scope = None if payment_id is None else await self.store.find_scope(payment_id)
+        if payment_id is None or scope is None:
+            raise PaymentNotFound
+        return await self.get_payment(scope, payment_id)
+
     async def list_payments(self, scope: Scope, *, where: PaymentFilter, window: Window) -> Slice[Payment]:
         """Return one page of payments, newest first."""
         rows = await self.store.list_payments(scope, where=where, window=window)
         return Slice.cut(rows, window, id_of=lambda payment: payment.id)
-
-    async def list_suspense(self, scope: Scope, *, window: Window) -> Slice[tuple[str, Suspense]]:
-        """Return one page of suspense entries with their ids, newest first."""
-        rows = await self.store.list_suspense(scope, window=window)
-        return Slice.cut(rows, window, id_of=lambda row: row[0])
 
     async def cancel_payment(self, scope: Scope, payment_id: str) -> Payment:
         """Cancel a payment that nobody has paid; money that arrives later goes to suspense.
@@ -157,7 +177,11 @@ class Payments:
             entry = HistoryEntry(
                 at=self.clock.now(), event="payment.cancelled", status=PaymentStatus.CANCELLED, source="api"
             )
-            if await self.store.move_status(scope, payment, PaymentStatus.CANCELLED, entry=entry):
+            after = replace(payment, status=PaymentStatus.CANCELLED, version=payment.version + 1)
+            moved = await self.store.move_status(
+                scope, payment, PaymentStatus.CANCELLED, entry=entry, also=partial(self._tell, payment, after)
+            )
+            if moved:
                 return await self.get_payment(scope, payment_id)
         raise PaymentBusy(retry_after_seconds=1)
 
@@ -207,9 +231,11 @@ class Payments:
         order = await self._ask(scope, payment, gateway, is_new=is_new, owner=claim.owner)
         ready = self._with_order(payment, order)
         body = render(ready)
+        faultpoint("payments.ordering")
         written = await self.intents.record_order(
             scope, ready, owner=claim.owner, response=body, next_check_at=ready.updated_at + FIRST_CHECK
         )
+        faultpoint("payments.ordered")
         if written:
             return Created(body, replayed=False)
         # Someone else (the janitor, or a twin after our lease ran out) was first: theirs is the truth (A9).
@@ -238,7 +264,9 @@ class Payments:
                 await self.intents.release_key(scope, payment.id, owner=owner)
             raise ProcessorCredentialsRefused from None
         except Refused as refusal:
-            await self.intents.record_order_refused(scope, payment.id, reason=refusal.reason, at=self.clock.now())
+            await self.intents.record_order_refused(
+                scope, payment.id, reason=refusal.reason, at=self.clock.now(), told=self._tell
+            )
             raise PaymentRefused(details={"reason": refusal.reason}) from None
         except NeverSent:
             if owner is not None:
@@ -276,8 +304,14 @@ class Payments:
             # The answer was lost; often the order is there (A3).
             return await _looked_up(gateway, payment, order_id=None)
 
+    async def _tell(self, before: Payment, after: Payment, session: Session) -> None:
+        """Write what a payment's move causes, in its transaction."""
+        told = items(before, after)
+        await self.facts.write(after.scope, items=told, at=after.updated_at, session=session)
+
     def _new_payment(self, scope: Scope, new: NewPayment, *, key_id: str) -> Payment:
         now = self.clock.now()
+        expires_at = now + timedelta(minutes=self.expiry_minutes)
         return Payment(
             id=self.ids.new(Prefix.PAYMENT),
             scope=scope,
@@ -286,13 +320,15 @@ class Payments:
             order_state=OrderState.REQUESTED,
             created_at=now,
             updated_at=now,
-            expires_at=now + timedelta(minutes=self.expiry_minutes),
+            expires_at=min(expires_at, new.expires_by or expires_at),
             user_id=new.user_id,
             key_id=key_id,
             description=new.description,
             reference=new.reference,
             metadata=new.metadata,
+            return_url=new.return_url,
             capture_method=new.capture_method,
+            link=new.link,
             history=(HistoryEntry(at=now, event="payment.created", status=PaymentStatus.PENDING, source="api"),),
         )
 

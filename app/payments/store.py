@@ -1,4 +1,4 @@
-"""Every query and index of payments and suspense entries.
+"""Every query and index of payments, but for those of their birth (intents.py) and of their refunds (refundable.py).
 
 The only collection-wide queries without a tenant are the worker's claims, which hand each row back with its scope.
 """
@@ -10,29 +10,35 @@ from datetime import datetime, timedelta
 from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import Collection, Database, Document, Index, Session
+from app.database import Collection, Database, Document, Index, Session, exactly
+from app.gateways.port import AttemptStatus
 from app.kit.bounds import HISTORY_ENTRIES
-from app.kit.scope import Scope
+from app.kit.faultpoints import faultpoint
+from app.kit.ids import Prefix, first_id
+from app.kit.scope import Mode, Scope
 from app.payments.documents import (
     history_to_document,
     mutable_part,
     payment_from_document,
-    suspense_from_document,
-    suspense_to_document,
 )
 from app.payments.models import (
     TRANSITIONS,
     HistoryEntry,
+    LinkVisit,
+    OrderState,
+    Part,
     Payment,
     PaymentStatus,
-    Suspense,
 )
 from app.web.paging import Window
 
 CHECK_LEASE_SECONDS = 60
 
 PAYMENTS = "payments"
-_SUSPENSE = "suspense"
+_MOST_COUNTED = 10_000
+BIRTH_SLACK = timedelta(minutes=1)
+"""An id is made a moment before or behind the payment's own time, never by as much as this."""
+
 _KEY_INDEX = "tenant_idempotency_key"
 _REFERENCE_INDEX = "tenant_reference"
 
@@ -63,19 +69,21 @@ COLLECTIONS = (
             Index("tenant_status", [("tenant", 1), ("mode", 1), ("status", 1), ("_id", -1)]),
             Index("tenant_amount", [("tenant", 1), ("mode", 1), ("amount", 1), ("_id", -1)]),
             Index("tenant_attempt", [("tenant", 1), ("mode", 1), ("attempt_ids", 1)]),
+            Index(
+                "tenant_link",
+                [("tenant", 1), ("mode", 1), ("link_id", 1), ("_id", -1)],
+                partial={"link_id": {"$type": "string"}},
+            ),
+            # The few that wait for a person are found without reading the many that do not.
+            Index(
+                "tenant_unknown",
+                [("tenant", 1), ("mode", 1), ("order_state", 1), ("_id", -1)],
+                partial={"order_state": OrderState.UNKNOWN.value},
+            ),
+            Index("tenant_review", [("tenant", 1), ("mode", 1), ("_id", -1)], partial={"review.0": {"$exists": True}}),
+            Index("authorized", [("created_at", 1)], partial={"status": PaymentStatus.AUTHORIZED.value}),
             Index("due_check", [("next_check_at", 1)], partial={"next_check_at": {"$type": "date"}}),
             Index("key_expiry", [("idempotency.expires_at", 1)], partial={"idempotency.key": {"$type": "string"}}),
-        ),
-    ),
-    Collection(
-        _SUSPENSE,
-        (
-            Index(
-                "tenant_gateway_payment",
-                [("tenant", 1), ("mode", 1), ("gateway_payment_id", 1)],
-                unique=True,
-            ),
-            Index("tenant_newest", [("tenant", 1), ("mode", 1), ("_id", -1)]),
         ),
     ),
 )
@@ -88,15 +96,24 @@ class PaymentFilter:
     status: PaymentStatus | None = None
     reference: str | None = None
     order_id: str | None = None
+    link_id: str | None = None
     created_from: datetime | None = None
     created_before: datetime | None = None
     amount_min: int | None = None
     amount_max: int | None = None
+    order_state: OrderState | None = None
+    in_review: bool = False
 
     def query(self) -> Document:
         """Return the filter document; every value is typed, no operator comes from the caller (N4)."""
-        exact = {"status": self.status and self.status.value, "natural_key": self.reference, "order_id": self.order_id}
-        query: Document = {field: {"$eq": value} for field, value in exact.items() if value is not None}
+        exact = {
+            "status": self.status and self.status.value,
+            "natural_key": self.reference,
+            "order_id": self.order_id,
+            "link_id": self.link_id,
+            "order_state": self.order_state and self.order_state.value,
+        }
+        query: Document = {field: exactly(value) for field, value in exact.items() if value is not None}
         for field, least, most in (
             ("created_at", ("$gte", self.created_from), ("$lt", self.created_before)),
             ("amount", ("$gte", self.amount_min), ("$lte", self.amount_max)),
@@ -104,7 +121,20 @@ class PaymentFilter:
             bounds = {operator: value for operator, value in (least, most) if value is not None}
             if bounds:
                 query[field] = bounds
+        if born := self._born():
+            query["_id"] = born
+        if self.in_review:
+            query["review.0"] = {"$exists": True}
         return query
+
+    def _born(self) -> Document:
+        """Return the bounds of the ids that were made in the time asked for: the index is in their order."""
+        bounds: Document = {}
+        if self.created_from is not None:
+            bounds["$gte"] = first_id(Prefix.PAYMENT, self.created_from - BIRTH_SLACK)
+        if self.created_before is not None:
+            bounds["$lt"] = first_id(Prefix.PAYMENT, self.created_before + BIRTH_SLACK)
+        return bounds
 
 
 def in_scope(scope: Scope) -> Document:
@@ -136,13 +166,49 @@ class PaymentStore:
 
     database: Database
 
-    async def find_payment(self, scope: Scope, payment_id: str) -> Payment | None:
+    async def find_payment(self, scope: Scope, payment_id: str, *, session: Session | None = None) -> Payment | None:
         """Return a payment of this scope."""
-        return to_payment(await self._payments.find_one(one_payment(scope, payment_id)))
+        return to_payment(await self._payments.find_one(one_payment(scope, payment_id), session=session))
+
+    async def find_scope(self, payment_id: str) -> Scope | None:
+        """Return whose a payment is, for a customer whose address holds its id and our MAC over it."""
+        found = await self._payments.find_one({"_id": {"$eq": payment_id}}, {"tenant": 1, "mode": 1})
+        return None if found is None else Scope(found["tenant"], Mode(found["mode"]))
+
+    async def measure_slice(self, *, after: str, limit: int) -> list[Payment]:
+        """Return payments of whichever merchant in the order of their ids, behind one."""
+        cursor = self._payments.find({"_id": {"$gt": after}}).sort([("_id", 1)]).limit(limit)
+        return [payment_from_document(document) async for document in cursor]
 
     async def find_by_order(self, scope: Scope, *, order_id: str) -> Payment | None:
         """Return the payment whose order this is."""
-        return to_payment(await self._payments.find_one({**in_scope(scope), "order_id": {"$eq": order_id}}))
+        return to_payment(await self._payments.find_one({**in_scope(scope), "order_id": exactly(order_id)}))
+
+    async def find_by_attempt(self, scope: Scope, *, gateway_payment_id: str) -> Payment | None:
+        """Return the payment that an attempt at the processor was made for; attempts in suspense have one too."""
+        return to_payment(
+            await self._payments.find_one({**in_scope(scope), "attempt_ids": {"$eq": gateway_payment_id}})
+        )
+
+    async def find_by_visit(self, scope: Scope, visit: LinkVisit) -> Payment | None:
+        """Return the payment that a visit of a payment link made."""
+        return to_payment(await self._payments.find_one({**in_scope(scope), "natural_key": exactly(visit.natural_key)}))
+
+    async def list_open_of_link(self, scope: Scope, *, link_id: str, limit: int) -> list[str]:
+        """Return the ids of payments made through a link that wait for money, oldest first."""
+        open_states = [PaymentStatus.PENDING.value, PaymentStatus.FAILED.value]
+        query = {**in_scope(scope), "link_id": exactly(link_id), "status": {"$in": open_states}}
+        cursor = self._payments.find(query, {"_id": 1}).sort("_id", 1).limit(limit)
+        return [document["_id"] async for document in cursor]
+
+    async def list_completed(self, scope: Scope, payment_ids: Sequence[str]) -> frozenset[str]:
+        """Return which of some payments are completed."""
+        query = {
+            "_id": {"$in": list(payment_ids)},
+            **in_scope(scope),
+            "status": PaymentStatus.COMPLETED.value,
+        }
+        return frozenset([document["_id"] async for document in self._payments.find(query, {"_id": 1})])
 
     async def list_payments(self, scope: Scope, *, where: PaymentFilter, window: Window) -> list[Payment]:
         """Return the rows of one page and one more, in the window's order."""
@@ -156,48 +222,55 @@ class PaymentStore:
         before: Payment,
         after: Payment,
         *,
-        suspense: Sequence[tuple[str, Suspense]] = (),
         next_check_at: datetime | None = None,
         also: Also | None = None,
     ) -> bool:
         """Write a merged payment if nobody else changed it meanwhile; tell whether it was written.
 
-        With suspense entries or `also` everything goes into one transaction (D4); else it is one update.
+        With `also`, what the change causes is written in the same transaction (D4); without it, it is one update.
         """
-        if not suspense and also is None:
-            return await self._compare_and_set(scope, before, after, next_check_at=next_check_at, session=None)
-
-        async def work(session: Session) -> bool:
-            if after is not before:
-                written = await self._compare_and_set(
-                    scope, before, after, next_check_at=next_check_at, session=session
+        faultpoint("payments.learning")
+        if also is None:
+            written = await self._compare_and_set(scope, before, after, next_check_at=next_check_at, session=None)
+        else:
+            written = await self.database.transaction(
+                lambda session: self._learn(
+                    scope, before, after, next_check_at=next_check_at, also=also, session=session
                 )
-                if not written:
-                    return False
-            for suspense_id, item in suspense:
-                await self._keep_apart(scope, suspense_id, item, session=session)
-            if also is not None:
-                await also(session)
-            return True
+            )
+        faultpoint("payments.learnt")
+        return written
 
-        return await self.database.transaction(work)
+    async def move_status(
+        self, scope: Scope, before: Payment, target: PaymentStatus, *, entry: HistoryEntry, also: Also
+    ) -> bool:
+        """Move a payment by the table, if it is still as the caller saw it; tell whether it moved.
 
-    async def move_status(self, scope: Scope, before: Payment, target: PaymentStatus, *, entry: HistoryEntry) -> bool:
-        """Move a payment by the table, if it is still as the caller saw it; tell whether it moved."""
+        What the move causes is written in the same transaction.
+        """
         update: Document = {
             "$set": {"status": target.value, "updated_at": entry.at},
             "$inc": {"version": 1},
             "$push": pushed(entry),
         }
-        result = await self._payments.update_one(
-            {
-                **one_payment(scope, before.id),
-                "version": before.version,
-                "status": {"$in": [state.value for state in TRANSITIONS.sources(target)]},
-            },
-            update,
-        )
-        return result.matched_count == 1
+        query = {
+            **one_payment(scope, before.id),
+            "version": before.version,
+            "status": {"$in": [state.value for state in TRANSITIONS.sources(target)]},
+        }
+
+        async def work(session: Session) -> bool:
+            result = await self._payments.update_one(query, update, session=session)
+            if result.matched_count != 1:
+                return False
+            await also(session)
+            faultpoint("payments.committing_move")
+            return True
+
+        faultpoint("payments.moving")
+        moved = await self.database.transaction(work)
+        faultpoint("payments.moved")
+        return moved
 
     async def add_history(self, scope: Scope, payment_id: str, *, entry: HistoryEntry) -> None:
         """Write down an intent or a remark that moves nothing."""
@@ -215,6 +288,21 @@ class PaymentStore:
             return_document=ReturnDocument.AFTER,
         )
         return to_payment(document)
+
+    async def measure_authorized(self, *, before: datetime) -> int:
+        """Count payments whose money was authorised before a moment and neither captured nor sent back, up to a bound.
+
+        The processor counts from the birth of the attempt, so that is what is compared.
+        """
+        attempt = {"part": Part.PRIMARY.value, "status": AttemptStatus.AUTHORIZED.value, "created_at": {"$lt": before}}
+        return await self._payments.count_documents(
+            {
+                "status": PaymentStatus.AUTHORIZED.value,
+                "created_at": {"$lt": before},
+                "attempts": {"$elemMatch": attempt},
+            },
+            limit=_MOST_COUNTED,
+        )
 
     async def schedule_check(
         self,
@@ -238,19 +326,23 @@ class PaymentStore:
             query["next_check_at"] = leased_at + timedelta(seconds=CHECK_LEASE_SECONDS)
         await self._payments.update_one(query, update)
 
-    async def list_suspense(self, scope: Scope, *, window: Window) -> list[tuple[str, Suspense]]:
-        """Return the rows of one page and one more, in the window's order."""
-        query = {"$and": [in_scope(scope), window.filter()]}
-        cursor = self._suspense.find(query).sort(window.sort()).limit(window.fetch_limit)
-        return [suspense_from_document(document) async for document in cursor]
-
-    async def _keep_apart(self, scope: Scope, suspense_id: str, item: Suspense, *, session: Session) -> None:
-        """Write one suspense entry, once per payment of the processor: a twin must not block the evidence for ever."""
-        row = suspense_to_document(item, suspense_id=suspense_id, scope=scope)
-        identity = {**in_scope(scope), "gateway_payment_id": {"$eq": item.gateway_payment_id}}
-        for field in ("tenant", "mode", "gateway_payment_id"):
-            del row[field]
-        await self._suspense.update_one(identity, {"$setOnInsert": row}, upsert=True, session=session)
+    async def _learn(
+        self,
+        scope: Scope,
+        before: Payment,
+        after: Payment,
+        *,
+        next_check_at: datetime | None,
+        also: Also,
+        session: Session,
+    ) -> bool:
+        if after is not before and not await self._compare_and_set(
+            scope, before, after, next_check_at=next_check_at, session=session
+        ):
+            return False
+        await also(session)
+        faultpoint("payments.committing")
+        return True
 
     async def _compare_and_set(
         self,
@@ -286,7 +378,3 @@ class PaymentStore:
     @property
     def _payments(self) -> AsyncCollection[Document]:
         return self.database.collection(PAYMENTS)
-
-    @property
-    def _suspense(self) -> AsyncCollection[Document]:
-        return self.database.collection(_SUSPENSE)

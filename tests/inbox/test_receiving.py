@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -11,15 +12,29 @@ from hypothesis import strategies as st
 from app.inbox.service import RAZORPAY
 from app.kit.ids import Prefix, RandomIds
 from app.kit.signing import is_signed_by_any, sign_hex
-from tests.inbox.conftest import new_event_id
+from app.local.embedded import EmbeddedMongod
+from tests.inbox.conftest import Postman, new_event_id
+from tests.stepped import stepped
 
 EVENT = {"entity": "event", "event": "payment.captured", "payload": {}}
 
 
-async def test_b3_a_thousand_deliveries_of_one_event_are_one_event_with_one_effect(shop, postman):
+@pytest.fixture
+async def breakable_shop(database_name):
+    """Return a product on a mongod of its own: a fail point holds for a whole server, not for one test."""
+    mongod = EmbeddedMongod.ephemeral()
+    await mongod.start()
+    try:
+        async with stepped(mongod.url, database_name) as running:
+            yield running
+    finally:
+        await mongod.stop()
+
+
+async def test_b3_d6_a_thousand_deliveries_of_one_event_are_one_event_with_one_effect(shop, postman):
     payment, event = await postman.paid()
-    for _ in range(10):
-        answers = await asyncio.gather(*(postman.deliver(event, event_id="evt1") for _ in range(100)))
+    for _ in range(20):
+        answers = await asyncio.gather(*(postman.deliver(event, event_id="evt1") for _ in range(50)))
         assert {answer.status for answer in answers} == {200}
     assert await shop.apply_events() == 1
     (stored,) = await postman.stored()
@@ -78,7 +93,7 @@ async def test_b9_whatever_was_done_to_the_bytes_on_the_way_is_refused(shop, pos
     assert (await postman.deliver(raw, signature=signature)).status == 200
 
 
-async def test_b9_any_signed_bytes_are_kept_as_they_came(shop, postman):
+async def test_b9_d6_any_signed_bytes_are_kept_as_they_came(shop, postman):
     raw = b"\x00\xff not json \xe2\x82"
     assert (await postman.deliver(raw, event_id="evt-raw")).status == 200
     inbox = shop.wiring.database.collection("inbox_events")
@@ -105,6 +120,32 @@ async def test_b11_events_of_the_former_secret_are_taken_for_eight_days(shop, po
     shop.clock.advance(seconds=8 * 86_400 + 1)
     assert (await postman.deliver(EVENT, event_id="evt-c", secret=former)).status == 401
     assert (await postman.deliver(EVENT, event_id="evt-d", secret=current)).status == 200
+
+
+async def test_b12_d6_an_event_is_stored_by_one_write_and_applied_by_none(shop, postman):
+    payment, event = await postman.paid()
+    database = shop.wiring.database.db
+    await database.command("profile", 2)
+    assert (await postman.deliver(event, event_id="evt-one")).status == 200
+    await database.command("profile", 0)
+    asked = [row async for row in database["system.profile"].find({"op": {"$nin": ["command"]}})]
+    assert [row["ns"] for row in asked if row["op"] != "query"] == [f"{database.name}.inbox_events"]
+    assert len(asked) <= 2
+    assert (await shop.stored(payment["id"])).amount_captured == 0
+
+
+async def test_b12_an_event_is_answered_in_time_by_a_database_that_takes_two_seconds(breakable_shop):
+    postman = Postman(breakable_shop)
+    admin = breakable_shop.wiring.database.client.admin
+    slow = {"failCommands": ["update"], "blockConnection": True, "blockTimeMS": 2000}
+    await admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": slow})
+    began = time.monotonic()
+    answers = await asyncio.gather(*(postman.deliver(EVENT, event_id=f"evt-{number}") for number in range(20)))
+    took = time.monotonic() - began
+    await admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    assert {answer.status for answer in answers} == {200}
+    assert 2 <= took < 5
+    assert len(await postman.stored()) == 20
 
 
 @pytest.mark.parametrize("event_id", [None, "", "x" * 65, "é"])

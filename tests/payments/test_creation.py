@@ -22,6 +22,27 @@ async def test_a1_a2_the_intent_is_written_before_the_processor_hears_of_it(shop
     assert [order["receipt"] for order in await shop.orders()] == [stored.id]
 
 
+async def test_d1_a_creation_is_one_write_before_the_call_and_one_conditional_write_after_it(shop):
+    database = shop.wiring.database.db
+    await database.command("profile", 2)
+    answer = await shop.create(key="k-writes")
+    await database.command("profile", 0)
+    names = [f"{database.name}.payments", f"{database.name}.$cmd"]
+    written = database["system.profile"].find({"ns": {"$in": names}, "op": {"$in": ["insert", "update", "remove"]}})
+    intent, fact = [row async for row in written.sort("ts", 1)]
+    payment_id = answer.data["id"]
+    assert intent["command"]["q"] == {"_id": payment_id, "tenant": shop.merchant.id}
+    assert intent["command"]["upsert"]
+    assert intent["command"]["u"]["$setOnInsert"]["idempotency.key"] == "k-writes"
+    query = fact["command"]["q"]
+    assert (query["_id"], query["order_id"]) == ({"$eq": payment_id}, None)
+    assert "idempotency.owner" in query
+    assert fact["command"]["u"]["$set"]["order_id"] == answer.data["order_id"]
+    (made,) = (await shop.world.simulate("GET", "/_sim/journal?kind=order.created")).json["entries"]
+    # Both write the time in milliseconds.
+    assert intent["ts"].timestamp() - 0.001 <= made["at"] <= fact["ts"].timestamp() + 0.001
+
+
 async def test_a2_the_worker_finishes_what_a_killed_process_began(shop):
     await shop.fault("POST /v1/orders", "error_before", times=None)
     answer = await shop.create()

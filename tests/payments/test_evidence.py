@@ -170,11 +170,16 @@ def test_r7_a_snapshot_that_makes_no_sense_moves_nothing_and_is_noted(
     ],
 )
 def test_d3_refunds_are_counted_and_shown_but_are_no_state(refunded: int, shown: ShownStatus) -> None:
-    books = Books().learn_all([snapshot(S.CAPTURED), snapshot(S.CAPTURED, amount_refunded=refunded)])
+    books = Books(payment(amount_refunded=refunded, refunds_reserved=refunded)).learn_all([snapshot(S.CAPTURED)])
     assert books.payment.status is PaymentStatus.COMPLETED
     assert (books.payment.amount_refunded, books.payment.shown_status) == (refunded, shown)
-    books.learn(snapshot(S.CAPTURED))
-    assert books.payment.amount_refunded == refunded
+
+
+def test_d3_what_the_processor_says_of_refunds_is_noted_at_the_attempt_and_moves_no_counter() -> None:
+    books = Books().learn_all([snapshot(S.CAPTURED), snapshot(S.CAPTURED, amount_refunded=300), snapshot(S.CAPTURED)])
+    assert books.payment.attempts[0].amount_refunded == 300
+    counters = (books.payment.refunds_reserved, books.payment.amount_refunded, books.payment.shown_status)
+    assert counters == (0, 0, ShownStatus.COMPLETED)
 
 
 def test_g10_failed_tries_beyond_the_bound_are_forgotten_but_money_never_is() -> None:

@@ -16,7 +16,7 @@ from app.payments.models import (
     TRANSITIONS,
     PaymentStatus,
 )
-from tests.payments.books import Books, assert_conserved, assert_monotone, furthest, known
+from tests.payments.books import Books, assert_booked, assert_conserved, assert_monotone, assert_told, furthest, known
 from tests.payments.samples import MONEY, ORDER, OTHER_ORDER, snapshot
 
 S = AttemptStatus
@@ -41,6 +41,7 @@ def lives(draw: st.DrawFn) -> list[list[GatewayPayment]]:
         amount = draw(st.sampled_from((MONEY, MONEY, MONEY, *WRONG)))
         order = draw(st.sampled_from((ORDER, ORDER, ORDER, OTHER_ORDER)))
         life = draw(st.sampled_from(LIVES))
+        fee, tax = draw(st.sampled_from(((None, None), (0, 0), (1_180, 180), (30, None), (180, 1_180))))
         drawn.append(
             [
                 snapshot(
@@ -50,6 +51,8 @@ def lives(draw: st.DrawFn) -> list[list[GatewayPayment]]:
                     amount=amount,
                     captured=captured,
                     amount_refunded=amount.minor * refunded // 500,
+                    fee=fee if draw(st.booleans()) else None,
+                    tax=tax,
                 )
                 for status, captured, refunded in life
             ]
@@ -66,12 +69,14 @@ def deliveries(draw: st.DrawFn) -> list[GatewayPayment]:
 
 
 @given(said=deliveries())
-def test_b6_i1_whatever_arrives_in_whatever_order_ends_in_the_same_money(said: list[GatewayPayment]) -> None:
+def test_b6_i1_i2_i6_whatever_arrives_in_whatever_order_ends_in_the_same_money(said: list[GatewayPayment]) -> None:
     forwards, backwards = Books().learn_all(said), Books().learn_all(reversed(said))
     for books in (forwards, backwards):
         assert known(books) == furthest(said)
         assert_conserved(books)
         assert_monotone(books)
+        assert_booked(books)
+        assert_told(books)
     assert forwards.payment.amount_captured == backwards.payment.amount_captured
     assert sorted(one.amount.minor for one in forwards.suspense) == sorted(
         one.amount.minor for one in backwards.suspense
@@ -95,15 +100,15 @@ def test_b6_the_status_is_what_the_payments_own_order_and_amount_earned(said: li
 @given(data=st.data(), said=deliveries())
 def test_b5_replaying_everything_shuffled_changes_nothing(data: st.DataObject, said: list[GatewayPayment]) -> None:
     books = Books().learn_all(said).learn_all(said)
-    before, suspended = books.payment, list(books.suspense)
+    before, suspended, booked, told = books.payment, list(books.suspense), list(books.booked), list(books.told)
     for _ in range(2):
         books.learn_all(data.draw(st.permutations(said)))
     assert books.payment == before
-    assert books.suspense == suspended
+    assert (books.suspense, books.booked, books.told) == (suspended, booked, told)
 
 
 @given(said=deliveries(), at=st.integers(min_value=0, max_value=16), data=st.data())
-def test_i1_money_is_conserved_whenever_the_payment_is_cancelled_or_expires(
+def test_i1_i2_money_is_conserved_whenever_the_payment_is_cancelled_or_expires(
     said: list[GatewayPayment], at: int, data: st.DataObject
 ) -> None:
     accept_late = data.draw(st.booleans())
@@ -113,6 +118,8 @@ def test_i1_money_is_conserved_whenever_the_payment_is_cancelled_or_expires(
     books.learn_all(said[at:])
     assert_conserved(books)
     assert_monotone(books)
+    assert_booked(books)
+    assert_told(books)
     if books.payment.status is PaymentStatus.CANCELLED:
         assert books.payment.amount_captured == before == 0
 

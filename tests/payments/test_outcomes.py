@@ -1,7 +1,6 @@
 """Whoever tells it and however often, a payment ends where its money is (B7, B15-B20, C1-C3)."""
 
 import asyncio
-import secrets
 from dataclasses import replace
 
 import pytest
@@ -10,8 +9,10 @@ from app.gateways.port import AttemptStatus
 from app.kit.signing import sign_hex
 from app.payments.models import PaymentStatus, Source
 from app.payments.problems import PaymentBusy
+from app.tenants.models import MoneySettings
 from tests.payments.samples import snapshot
 from tests.stepped import AMOUNT
+from tests.world import new_key
 
 
 async def manual(shop, **fields):
@@ -24,7 +25,7 @@ async def manual(shop, **fields):
 
 async def capture(shop, payment, body=None, *, key=None):
     path = f"/api/v1/payments/{payment['id']}/capture"
-    return await shop.merchant.ask("POST", path, body, key=key or secrets.token_hex(8))
+    return await shop.merchant.ask("POST", path, body, key=key or new_key())
 
 
 async def captures(shop, payment_id):
@@ -225,7 +226,7 @@ async def test_an_unpaid_payment_can_be_cancelled_and_a_paid_one_can_not(shop):
 async def test_a_payment_that_does_not_exist_is_404(shop, verb):
     body = {"razorpay_order_id": "order_A", "razorpay_payment_id": "pay_A", "razorpay_signature": "a"}
     path = f"/api/v1/payments/pmt_01ARZ3NDEKTSV4RRFFQ69G5FAV/{verb}"
-    answer = await shop.merchant.ask("POST", path, body if verb == "verify" else None, key=secrets.token_hex(8))
+    answer = await shop.merchant.ask("POST", path, body if verb == "verify" else None, key=new_key())
     assert (answer.status, answer.code) == (404, "payment_not_found")
 
 
@@ -264,10 +265,10 @@ async def test_evidence_that_others_keep_overtaking_is_given_up_and_nothing_is_w
     async def overtaken(scope):
         # Each look at the merchant's choice comes between reading and writing; here somebody writes meanwhile.
         await shop.change(payment["id"], checks=1)
-        return True
+        return MoneySettings()
 
     await shop.change(payment["id"], status="expired")
-    slow = replace(outcomes, accepts_late=overtaken)
+    slow = replace(outcomes, settings_of=overtaken)
     with pytest.raises(PaymentBusy):
         await slow.record_evidence(shop.merchant.scope, said, source=Source.POLL)
     assert (await shop.stored(payment["id"])).attempts == ()

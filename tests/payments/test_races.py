@@ -1,6 +1,5 @@
 """Whoever loses a race writes nothing and finds out what the winner wrote (A9, B18, P3)."""
 
-import secrets
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from app.payments.models import OrderState, PaymentStatus, Source
 from app.payments.problems import PaymentBusy, ProcessorOutcomeUnknown, ProcessorUnavailable, ReferenceTaken
 from app.payments.service import NewPayment
 from tests.payments.samples import snapshot
+from tests.world import new_key
 
 NEW = NewPayment(money=Money(50_000, "INR"), reference="race-1")
 
@@ -173,6 +173,20 @@ async def test_a_cancellation_that_was_overtaken_looks_again(shop):
     assert (await shop.stored(other["id"])).status is PaymentStatus.PENDING
 
 
+async def test_a2_a_refusal_that_comes_after_the_order_is_known_changes_nothing(shop):
+    payment = (await shop.create()).data
+    before, payments = await shop.stored(payment["id"]), shop.wiring.payments
+
+    async def told(*_):
+        message = "nothing happened, so nothing is told"
+        raise AssertionError(message)
+
+    await payments.intents.record_order_refused(
+        shop.merchant.scope, payment["id"], reason="late", at=shop.clock.now(), told=told
+    )
+    assert await shop.stored(payment["id"]) == before
+
+
 async def test_an_expiry_that_was_overtaken_by_money_is_none(shop):
     payment = (await shop.create()).data
     outcomes, scope = shop.wiring.outcomes, shop.merchant.scope
@@ -225,7 +239,7 @@ async def test_an_open_breaker_refuses_a_capture_at_once_and_brings_the_check_fo
     await shop.verify(payment, paid)
     await shop.fault("* /v1/*", "error_before", times=None)
     path = f"/api/v1/payments/{payment['id']}/capture"
-    codes = {(await shop.merchant.ask("POST", path, key=secrets.token_hex(8))).code for _ in range(15)}
+    codes = {(await shop.merchant.ask("POST", path, key=new_key())).code for _ in range(15)}
     assert "processor_unavailable" in codes
     await shop.heal()
     assert await shop.check_after(0) == 1
