@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 from starlette.requests import Request
 
-from app.auth.access import ROUTES, Access
+from app.auth.access import Access, need_of
 from app.auth.keys_store import KeyStore
-from app.auth.models import ROLE_PERMISSIONS, Permission, UserStatus
+from app.auth.models import Permission, UserStatus
+from app.auth.principals import principal_of
 from app.auth.problems import PermissionDenied, TokenInvalid
 from app.auth.store import SessionStore, UserStore
 from app.auth.tokens import KEY_PREFIXES, Tokens, mode_of_key_secret, read_basic
@@ -55,7 +56,7 @@ class Guard:
             Unauthenticated, TokenInvalid: no credentials, or no good ones.
             PermissionDenied: good ones that do not suffice; also for an operation that the table does not know.
         """
-        need = ROUTES.get(operation_id)
+        need = need_of(operation_id)
         if need is Access.PUBLIC:
             return None
         header = request.headers.get("authorization")
@@ -136,16 +137,7 @@ class Guard:
         user = await self.users.find_user(session.tenant, session.user_id)
         if user is None or user.status is not UserStatus.ACTIVE:
             raise TokenInvalid
-        principal = Principal(
-            tenant=user.tenant,
-            mode=self.default_mode,
-            subject_id=user.id,
-            subject_kind=SubjectKind.USER,
-            user_id=user.id,
-            permissions=frozenset(ROLE_PERMISSIONS[user.role]),
-            role=user.role.value,
-            session_id=session.id,
-        )
+        principal = principal_of(user, session, mode=self.default_mode)
         # The token's own end, without the leeway: a cached one is never good for longer than a fresh one.
         return Admitted(principal, datetime.fromtimestamp(claims.expires_at, tz=self.clock.now().tzinfo))
 

@@ -64,9 +64,9 @@ class ApiKeys:
 
     async def revoke_key(self, principal: Principal, key_id: str) -> ApiKey:
         """End a key; ending it twice is fine. Raises ApiKeyNotFound."""
-        await self._get(principal.tenant, key_id)
+        await self.get_key(principal.tenant, key_id)
         await self.store.revoke_key(principal.tenant, key_id, at=self.clock.now())
-        after = await self._get(principal.tenant, key_id)
+        after = await self.get_key(principal.tenant, key_id)
         await self._record(principal, "api_key.revoked", after, scopes=after.scopes)
         return after
 
@@ -80,7 +80,7 @@ class ApiKeys:
             ApiKeyNotFound: there is none, or it has ended: its successor would have ended with it.
             PermissionDenied: the key may do more than who rolls it.
         """
-        old = await self._get(principal.tenant, key_id)
+        old = await self.get_key(principal.tenant, key_id)
         has_expired = old.ends_at is not None and old.ends_at <= self.clock.now()
         if old.revoked_at is not None or has_expired:
             raise ApiKeyNotFound
@@ -116,7 +116,8 @@ class ApiKeys:
         await self.store.insert_key(principal.tenant, key)
         return NewKey(key, secret)
 
-    async def _get(self, tenant: str, key_id: str) -> ApiKey:
+    async def get_key(self, tenant: str, key_id: str) -> ApiKey:
+        """Return a key; never its secret. Raises ApiKeyNotFound."""
         key = await self.store.find_key(tenant, key_id)
         if key is None:
             raise ApiKeyNotFound

@@ -15,6 +15,8 @@ class Permission(StrEnum):
     PAYMENTS_WRITE = "payments:write"
     EVENTS_READ = "events:read"
     EVENTS_REPLAY = "events:replay"
+    SUSPENSE_WRITE = "suspense:write"
+    WEBHOOKS_WRITE = "webhooks:write"
     MERCHANT_READ = "merchant:read"
     MERCHANT_WRITE = "merchant:write"
     KEYS_READ = "keys:read"
@@ -34,7 +36,12 @@ class Role(StrEnum):
 
 
 _VIEWER = frozenset({Permission.PAYMENTS_READ, Permission.EVENTS_READ, Permission.MERCHANT_READ, Permission.USERS_READ})
-_DEVELOPER = _VIEWER | {Permission.PAYMENTS_WRITE, Permission.KEYS_READ, Permission.KEYS_WRITE}
+_DEVELOPER = _VIEWER | {
+    Permission.PAYMENTS_WRITE,
+    Permission.WEBHOOKS_WRITE,
+    Permission.KEYS_READ,
+    Permission.KEYS_WRITE,
+}
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
@@ -82,7 +89,8 @@ class User:
 class Session:
     """One sign-in and the family of refresh tokens that came from it.
 
-    A token of the family is a MAC over the session, its generation and `salt`; only the newest generation is good.
+    A token of the family is a MAC over the session, its generation and `salt`; only the newest generation is good. A
+    browser's session has no tokens but a cookie, of which `cookie_digest` is kept; its `rotated_at` is its last use.
     """
 
     id: str
@@ -94,6 +102,7 @@ class Session:
     rotated_at: datetime
     expires_at: datetime
     user_agent: str | None = None
+    cookie_digest: str | None = None
     revoked_at: datetime | None = None
     revoked_because: str | None = None
 

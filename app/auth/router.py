@@ -102,6 +102,14 @@ async def auth_sessions_list(principal: CurrentPrincipal, door: Door) -> Success
     return ok(Page(items=items, has_more=False, next_cursor=None), "Sessions.", now=door.clock.now())
 
 
+@router.delete("/sessions", openapi_extra=_UNKEPT, summary="End your other sessions")
+async def auth_sessions_revoke_others(principal: CurrentPrincipal, door: Door) -> Success[None]:
+    """End every session of yours but the one that asks."""
+    user = await door.accounts.get_user(principal.tenant, principal.subject_id)
+    await door.sessions.end_all(user, because="ended_by_user", but=principal.session_id)
+    return ok(None, "Your other sessions have ended.", now=door.clock.now())
+
+
 @router.delete("/sessions/{session_id}", openapi_extra=_UNKEPT, summary="End a session")
 async def auth_sessions_revoke(session_id: str, principal: CurrentPrincipal, door: Door) -> Success[None]:
     """End one of your sessions."""

@@ -57,7 +57,13 @@ class Sessions:
     refresh_days: int
 
     async def sign_in(self, *, email: str, password: str, address: str, user_agent: str | None) -> SignedIn:
-        """Begin a session.
+        """Begin a session. Raises as `prove_user`."""
+        user = await self.prove_user(email=email, password=password, address=address)
+        session = await self.begin_session(user, user_agent=user_agent)
+        return self._signed_in(user, session, generation=1)
+
+    async def prove_user(self, *, email: str, password: str, address: str) -> User:
+        """Return the user whose password this is.
 
         Raises:
             InvalidCredentials: also for an unknown or disabled account, after the same work (S9).
@@ -71,6 +77,10 @@ class Sessions:
         await self.throttle.forgive(account=email)
         if better is not None:
             await self.users.update_user(user.tenant, user.id, at=self.clock.now(), changes={"hashed_password": better})
+        return user
+
+    async def begin_session(self, user: User, *, user_agent: str | None, cookie_digest: str | None = None) -> Session:
+        """Store a new session of a proven user, always with an id of its own (S11)."""
         now = self.clock.now()
         session = Session(
             id=self.ids.new(Prefix.SESSION),
@@ -82,9 +92,10 @@ class Sessions:
             rotated_at=now,
             expires_at=now + timedelta(days=self.refresh_days),
             user_agent=user_agent[:_USER_AGENT_LENGTH] if user_agent else None,
+            cookie_digest=cookie_digest,
         )
         await self.store.insert_session(user.tenant, session)
-        return self._signed_in(user, session, generation=1)
+        return session
 
     async def refresh(self, token: str) -> SignedIn:
         """Exchange a refresh token for its successor and a new access token. Raises TokenInvalid."""

@@ -8,7 +8,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
 from app.auth.models import Role, Session, User, UserStatus
-from app.database import Collection, Database, Document, Index
+from app.database import Collection, Database, Document, Index, exactly
 from app.database import Session as DatabaseSession
 from app.web.paging import Window
 
@@ -29,6 +29,7 @@ COLLECTIONS = (
         (
             Index("tenant_user", [("tenant", 1), ("user_id", 1), ("_id", -1)]),
             Index("session_expiry", [("expires_at", 1)], expire_after_seconds=0),
+            Index("cookie", [("cookie_digest", 1)], unique=True, partial={"cookie_digest": {"$type": "string"}}),
         ),
     ),
 )
@@ -106,6 +107,7 @@ class SessionStore:
                 "salt": session.salt,
                 "generation": session.generation,
                 "user_agent": session.user_agent,
+                "cookie_digest": session.cookie_digest,
                 "created_at": session.created_at,
                 "rotated_at": session.rotated_at,
                 "expires_at": session.expires_at,
@@ -117,6 +119,16 @@ class SessionStore:
     async def find_by_id(self, session_id: str) -> Session | None:
         """Return a session: the token that names it brings the tenant."""
         return _session(await self._sessions.find_one({"_id": {"$eq": session_id}}))
+
+    async def find_by_cookie(self, digest: str) -> Session | None:
+        """Return the session whose cookie has this digest: the cookie that names it brings the tenant."""
+        return _session(await self._sessions.find_one({"cookie_digest": exactly(digest)}))
+
+    async def record_use(self, tenant: str, session_id: str, *, at: datetime) -> None:
+        """Note that a browser's session was used."""
+        await self._sessions.update_one(
+            {"_id": {"$eq": session_id}, "tenant": tenant, "revoked_at": None}, {"$max": {"rotated_at": at}}
+        )
 
     async def list_sessions(self, tenant: str, user_id: str, *, limit: int) -> list[Session]:
         """Return a user's live sessions, newest first."""
@@ -199,6 +211,7 @@ def _session_from_document(document: dict[str, Any]) -> Session:
         rotated_at=document["rotated_at"],
         expires_at=document["expires_at"],
         user_agent=document["user_agent"],
+        cookie_digest=document.get("cookie_digest"),
         revoked_at=document["revoked_at"],
         revoked_because=document["revoked_because"],
     )

@@ -12,7 +12,36 @@ class LatePayments(StrEnum):
     """What to do with money that arrives after a payment expired."""
 
     ACCEPT = "accept"
+    """It completes the payment."""
+
     SUSPENSE = "suspense"
+    """It is kept apart, until somebody decides."""
+
+    REFUND = "refund"
+    """It goes back to the customer by itself."""
+
+
+class SurplusPayments(StrEnum):
+    """What to do with captured money that nobody asked for: a second payment, or one after a cancellation."""
+
+    REFUND = "refund"
+    """It goes back to the customer by itself."""
+
+    HOLD = "hold"
+    """It is kept apart, until somebody decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoneySettings:
+    """What a merchant wants done with money that comes late or too often."""
+
+    late_payments: LatePayments = LatePayments.ACCEPT
+    surplus_payments: SurplusPayments = SurplusPayments.REFUND
+
+    @property
+    def accepts_late(self) -> bool:
+        """Tell whether money that arrives after expiry completes the payment."""
+        return self.late_payments is LatePayments.ACCEPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +67,21 @@ class WebhookSecret:
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """A merchant: one tenant of the service."""
+    """A merchant: one tenant of the service.
+
+    `return_origins` are where a customer may be sent after a payment; `checkout_secrets` sign what they are sent with,
+    sealed, one for each mode that has needed one.
+    """
 
     id: str
     name: str
     created_at: datetime
     updated_at: datetime
-    late_payments: LatePayments = LatePayments.ACCEPT
+    money: MoneySettings = field(default_factory=MoneySettings)
     accounts: Mapping[Mode, ProcessorAccount] = field(default_factory=dict)
     webhook_secrets: Mapping[Mode, tuple[WebhookSecret, ...]] = field(default_factory=dict)
+    return_origins: tuple[str, ...] = ()
+    checkout_secrets: Mapping[Mode, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

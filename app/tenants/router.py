@@ -7,7 +7,10 @@ from fastapi import APIRouter, Depends, Request
 from app.audit.models import Actor
 from app.kit.clock import Clock
 from app.kit.scope import Scope
+from app.tenants.returns import Returns
 from app.tenants.schemas import (
+    CheckoutSecretRead,
+    CheckoutSecretRotate,
     MerchantRead,
     MerchantUpdate,
     ProcessorConnect,
@@ -32,7 +35,13 @@ async def _clock(request: Request) -> Clock:
     return clock
 
 
+async def _returns(request: Request) -> Returns:
+    returns: Returns = request.app.state.returns
+    return returns
+
+
 Service = Annotated[Merchants, Depends(_merchants)]
+Ways = Annotated[Returns, Depends(_returns)]
 Now = Annotated[Clock, Depends(_clock)]
 
 
@@ -51,9 +60,14 @@ async def merchant_get(principal: CurrentPrincipal, merchants: Service, clock: N
 async def merchant_update(
     body: MerchantUpdate, principal: CurrentPrincipal, merchants: Service, clock: Now
 ) -> Success[MerchantRead]:
-    """Change the name, or what happens to money that arrives after a payment expired."""
+    """Change the name, what happens to money that is late or that nobody asked for, or where customers may return."""
     merchant = await merchants.update_merchant(
-        principal.scope, actor=_actor(principal), name=body.name, late_payments=body.late_payments
+        principal.scope,
+        actor=_actor(principal),
+        name=body.name,
+        late_payments=body.late_payments,
+        surplus_payments=body.surplus_payments,
+        return_origins=body.return_origins,
     )
     return ok(MerchantRead.of(merchant), "Merchant changed.", now=clock.now())
 
@@ -83,3 +97,30 @@ async def merchant_webhook_secret_rotate(
     mode = body.mode if body and body.mode else principal.mode
     secret = await merchants.rotate_webhook_secret(Scope(principal.tenant, mode), actor=_actor(principal))
     return ok(WebhookSecretRead(mode=mode, secret=secret), "Register this secret at the processor.", now=clock.now())
+
+
+@router.post(
+    "/merchant/checkout-secret/reveal",
+    summary="Show the secret that signs customers' returns",
+    openapi_extra={"x-idempotency": "none"},
+)
+async def merchant_checkout_secret_reveal(
+    principal: CurrentPrincipal, returns: Ways, clock: Now
+) -> Success[CheckoutSecretRead]:
+    """Return the secret with which your site checks the result that a customer brings back. The audit log notes it."""
+    secret = await returns.reveal_secret(principal.scope, actor=_actor(principal))
+    return ok(CheckoutSecretRead(mode=principal.mode, secret=secret), "Keep this on your server.", now=clock.now())
+
+
+@router.post(
+    "/merchant/checkout-secret/rotate",
+    summary="Replace the secret that signs customers' returns",
+    openapi_extra={"x-idempotency": "none"},
+)
+async def merchant_checkout_secret_rotate(
+    principal: CurrentPrincipal, returns: Ways, clock: Now, body: CheckoutSecretRotate | None = None
+) -> Success[CheckoutSecretRead]:
+    """Make a new secret. Customers who are on their way were sent with the former one: take both for an hour."""
+    mode = body.mode if body and body.mode else principal.mode
+    secret = await returns.rotate_secret(Scope(principal.tenant, mode), actor=_actor(principal))
+    return ok(CheckoutSecretRead(mode=mode, secret=secret), "Check returns with this secret.", now=clock.now())

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.kit.scope import Mode
-from app.tenants.models import LatePayments, Merchant
+from app.tenants.models import LatePayments, Merchant, SurplusPayments
 from app.web.envelope import Timestamp
 
 MerchantName = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=120)]
@@ -23,6 +23,15 @@ class MerchantUpdate(_In):
 
     name: MerchantName | None = None
     late_payments: LatePayments | None = None
+    surplus_payments: SurplusPayments | None = None
+    return_origins: Annotated[
+        list[Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]] | None,
+        Field(
+            max_length=20,
+            description="Where a customer may be sent after a payment: origins such as https://shop.example.com. "
+            "http is for localhost alone, in test mode.",
+        ),
+    ] = None
 
 
 class ProcessorConnect(_In):
@@ -65,6 +74,8 @@ class MerchantRead(BaseModel):
     id: str
     name: str
     late_payments: LatePayments
+    surplus_payments: SurplusPayments
+    return_origins: list[str]
     accounts: list[AccountRead]
     webhook_path: Annotated[str, Field(description="Register this path of your public address at the processor.")]
     created_at: Timestamp
@@ -76,7 +87,9 @@ class MerchantRead(BaseModel):
         return cls(
             id=merchant.id,
             name=merchant.name,
-            late_payments=merchant.late_payments,
+            late_payments=merchant.money.late_payments,
+            surplus_payments=merchant.money.surplus_payments,
+            return_origins=list(merchant.return_origins),
             accounts=[
                 AccountRead(mode=mode, key_id=account.key_id, gateway_account_id=account.gateway_account_id)
                 for mode, account in sorted(merchant.accounts.items())
@@ -89,6 +102,21 @@ class MerchantRead(BaseModel):
 
 class WebhookSecretRead(BaseModel):
     """A new webhook secret, shown this once."""
+
+    mode: Mode
+    secret: str
+
+
+class CheckoutSecretRotate(_In):
+    """Which mode's secret to replace; the caller's own mode when left out."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"mode": "test"}]})
+
+    mode: Mode | None = None
+
+
+class CheckoutSecretRead(BaseModel):
+    """The secret that signs what a customer brings back to the merchant's site."""
 
     mode: Mode
     secret: str

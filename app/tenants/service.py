@@ -2,8 +2,10 @@
 
 import math
 import secrets as randomness
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from app.audit.service import Actor, Audit
 from app.database import Session
@@ -12,7 +14,16 @@ from app.kit.clock import Clock
 from app.kit.errors import Kind, Problem
 from app.kit.ids import Ids, Prefix
 from app.kit.scope import Mode, Scope
-from app.tenants.models import LatePayments, Merchant, ProcessorAccount, ProcessorKeys, WebhookSecret
+from app.tenants.models import (
+    LatePayments,
+    Merchant,
+    MoneySettings,
+    ProcessorAccount,
+    ProcessorKeys,
+    SurplusPayments,
+    WebhookSecret,
+)
+from app.tenants.origins import registrable_origin
 from app.tenants.store import MerchantStore
 from app.tenants.vault import Vault
 
@@ -95,11 +106,26 @@ class Merchants:
         return merchant
 
     async def update_merchant(
-        self, scope: Scope, *, actor: Actor, name: str | None = None, late_payments: LatePayments | None = None
+        self,
+        scope: Scope,
+        *,
+        actor: Actor,
+        name: str | None = None,
+        late_payments: LatePayments | None = None,
+        surplus_payments: SurplusPayments | None = None,
+        return_origins: Sequence[str] | None = None,
     ) -> Merchant:
-        """Change the merchant's name or settings."""
+        """Change the merchant's name or settings. Raises ReturnOriginInvalid."""
+        origins = None if return_origins is None else tuple(dict.fromkeys(map(registrable_origin, return_origins)))
         before = await self.get_merchant(scope.tenant)
-        await self.store.update_merchant(scope.tenant, at=self.clock.now(), name=name, late_payments=late_payments)
+        await self.store.update_merchant(
+            scope.tenant,
+            at=self.clock.now(),
+            name=name,
+            late_payments=late_payments,
+            surplus_payments=surplus_payments,
+            return_origins=origins,
+        )
         self.cache.drop(scope.tenant)
         after = await self.get_merchant(scope.tenant)
         await self.audit.record(
@@ -107,10 +133,22 @@ class Merchants:
             actor=actor,
             action="merchant.updated",
             target=scope.tenant,
-            before={"name": before.name, "late_payments": before.late_payments.value},
-            after={"name": after.name, "late_payments": after.late_payments.value},
+            before=_settings(before),
+            after=_settings(after),
         )
         return after
+
+    async def measure_accounts(self, *, after: str, limit: int) -> list[Scope]:
+        """Return the scopes with an account at the processor of up to `limit` merchants behind one, in order.
+
+        A merchant without an account in the deployment's own mode uses the deployment's.
+        """
+        merchants = await self.store.measure_merchants(after=after, limit=limit)
+        return [
+            Scope(merchant.id, mode)
+            for merchant in merchants
+            for mode in sorted({*merchant.accounts, self.deployment_keys.mode})
+        ]
 
     async def connect_processor(
         self, scope: Scope, *, actor: Actor, key_id: str, key_secret: str, gateway_account_id: str | None
@@ -167,10 +205,10 @@ class Merchants:
         Raises:
             ProcessorNotConfigured: there is none.
         """
-        merchant = await self._cached(scope.tenant)
+        merchant = await self.find_cached(scope.tenant)
         account = merchant.accounts.get(scope.mode) if merchant else None
         if account is not None:
-            secret = self._open(account.sealed_key_secret, purpose=f"key:{scope.tenant}:{scope.mode}")
+            secret = self.open_sealed(account.sealed_key_secret, purpose=f"key:{scope.tenant}:{scope.mode}")
             return ProcessorKeys(account.key_id, secret, scope.mode)
         if self.deployment_keys.mode is scope.mode:
             return self.deployment_keys
@@ -178,28 +216,28 @@ class Merchants:
 
     async def webhook_secrets_of(self, scope: Scope) -> tuple[str, ...]:
         """Return the current webhook secret and those former ones that are still taken; none for a stranger."""
-        merchant = await self._cached(scope.tenant)
+        merchant = await self.find_cached(scope.tenant)
         if merchant is None:
             return ()
         now = self.clock.now()
         return tuple(
-            self._open(secret.sealed, purpose=f"webhook:{scope.tenant}")
+            self.open_sealed(secret.sealed, purpose=f"webhook:{scope.tenant}")
             for secret in merchant.webhook_secrets.get(scope.mode, ())
             if secret.is_taken(now)
         )
 
     async def gateway_account_of(self, scope: Scope) -> str | None:
         """Return the merchant's account id at the processor, when it is known."""
-        merchant = await self._cached(scope.tenant)
+        merchant = await self.find_cached(scope.tenant)
         account = merchant.accounts.get(scope.mode) if merchant else None
         return account.gateway_account_id if account else None
 
-    async def accepts_late(self, scope: Scope) -> bool:
-        """Tell whether money that arrives after expiry completes the payment."""
-        merchant = await self._cached(scope.tenant)
-        return merchant is None or merchant.late_payments is LatePayments.ACCEPT
+    async def money_settings_of(self, scope: Scope) -> MoneySettings:
+        """Return what the merchant wants done with money that comes late or too often."""
+        merchant = await self.find_cached(scope.tenant)
+        return MoneySettings() if merchant is None else merchant.money
 
-    def _open(self, sealed: str, *, purpose: str) -> str:
+    def open_sealed(self, sealed: str, *, purpose: str) -> str:
         """Open a sealed secret, once in a while: every event and payment needs one."""
         # The purpose is part of the name: moved to another merchant's document, a sealed text must not open.
         secret = self.opened.get((purpose, sealed))
@@ -208,7 +246,8 @@ class Merchants:
             self.opened.put((purpose, sealed), secret)
         return secret
 
-    async def _cached(self, tenant: str) -> Merchant | None:
+    async def find_cached(self, tenant: str) -> Merchant | None:
+        """Return a merchant as it was at most seconds ago."""
         known = self.cache.get(tenant)
         if known is not None:
             return known
@@ -235,6 +274,16 @@ def _former(secrets: tuple[WebhookSecret, ...], *, now: datetime) -> tuple[Webho
         wait = max(1, math.ceil((first_end - now).total_seconds()))
         raise TooManyWebhookSecrets(details={"limit": MOST_FORMER_SECRETS}, retry_after_seconds=wait)
     return kept
+
+
+def _settings(merchant: Merchant) -> dict[str, Any]:
+    origins = {"return_origins": list(merchant.return_origins)} if merchant.return_origins else {}
+    return {
+        **origins,
+        "name": merchant.name,
+        "late_payments": merchant.money.late_payments.value,
+        "surplus_payments": merchant.money.surplus_payments.value,
+    }
 
 
 def _new_secret() -> str:

@@ -8,7 +8,14 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from app.database import Collection, Database, Document, Session
 from app.kit.scope import Mode, Scope
-from app.tenants.models import LatePayments, Merchant, ProcessorAccount, WebhookSecret
+from app.tenants.models import (
+    LatePayments,
+    Merchant,
+    MoneySettings,
+    ProcessorAccount,
+    SurplusPayments,
+    WebhookSecret,
+)
 
 _MERCHANTS = "merchants"
 
@@ -31,14 +38,21 @@ class MerchantStore:
         return None if document is None else _from_document(document)
 
     async def update_merchant(
-        self, tenant: str, *, at: datetime, name: str | None = None, late_payments: LatePayments | None = None
+        self,
+        tenant: str,
+        *,
+        at: datetime,
+        name: str | None = None,
+        late_payments: LatePayments | None = None,
+        surplus_payments: SurplusPayments | None = None,
+        return_origins: tuple[str, ...] | None = None,
     ) -> None:
         """Change what is given."""
-        changes: Document = {"updated_at": at}
-        if name is not None:
-            changes["name"] = name
-        if late_payments is not None:
-            changes["late_payments"] = late_payments.value
+        given = {"name": name, "late_payments": late_payments, "surplus_payments": surplus_payments}
+        changes: Document = {field: str(value) for field, value in given.items() if value is not None}
+        if return_origins is not None:
+            changes["return_origins"] = list(return_origins)
+        changes["updated_at"] = at
         await self._merchants.update_one({"_id": {"$eq": tenant}}, {"$set": changes})
 
     async def set_account(self, scope: Scope, account: ProcessorAccount, *, at: datetime) -> None:
@@ -67,6 +81,20 @@ class MerchantStore:
         )
         return result.matched_count == 1
 
+    async def replace_checkout_secret(self, scope: Scope, former: str | None, sealed: str, *, at: datetime) -> bool:
+        """Replace the secret that signs the way back to the merchant; tell whether the former one was still there."""
+        name = f"checkout_secrets.{scope.mode.value}"
+        unchanged = {"$eq": former} if former is not None else {"$exists": False}
+        result = await self._merchants.update_one(
+            {"_id": {"$eq": scope.tenant}, name: unchanged}, {"$set": {name: sealed, "updated_at": at}}
+        )
+        return result.matched_count == 1
+
+    async def measure_merchants(self, *, after: str, limit: int) -> list[Merchant]:
+        """Return merchants in the order of their ids, behind one: for what is done for every merchant in turn."""
+        cursor = self._merchants.find({"_id": {"$gt": after}}).sort([("_id", 1)]).limit(limit)
+        return [_from_document(document) async for document in cursor]
+
     @property
     def _merchants(self) -> AsyncCollection[Document]:
         return self.database.collection(_MERCHANTS)
@@ -75,7 +103,8 @@ class MerchantStore:
 def _to_document(merchant: Merchant) -> Document:
     return {
         "name": merchant.name,
-        "late_payments": merchant.late_payments.value,
+        "late_payments": merchant.money.late_payments.value,
+        "surplus_payments": merchant.money.surplus_payments.value,
         "accounts": {},
         "webhook_secrets": {
             mode.value: [_secret_to_document(secret) for secret in secrets]
@@ -94,7 +123,10 @@ def _from_document(document: dict[str, Any]) -> Merchant:
     return Merchant(
         id=document["_id"],
         name=document["name"],
-        late_payments=LatePayments(document["late_payments"]),
+        money=MoneySettings(
+            late_payments=LatePayments(document["late_payments"]),
+            surplus_payments=SurplusPayments(document.get("surplus_payments", SurplusPayments.REFUND)),
+        ),
         accounts={
             Mode(mode): ProcessorAccount(
                 key_id=stored["key_id"],
@@ -107,6 +139,8 @@ def _from_document(document: dict[str, Any]) -> Merchant:
             Mode(mode): tuple(WebhookSecret(stored["sealed"], stored["not_after"]) for stored in secrets)
             for mode, secrets in document["webhook_secrets"].items()
         },
+        return_origins=tuple(document.get("return_origins", ())),
+        checkout_secrets={Mode(mode): sealed for mode, sealed in document.get("checkout_secrets", {}).items()},
         created_at=document["created_at"],
         updated_at=document["updated_at"],
     )

@@ -52,7 +52,7 @@ def guess(sessions, somewhere):
 
 
 def nobody():
-    return f"nobody-{secrets.token_hex(8)}@example.com"
+    return f"nobody-{secrets.token_hex(6)}@example.com"
 
 
 async def test_s7_an_account_locks_after_ten_guesses_until_the_window_ends(world, clock, merchant, guess, waits):

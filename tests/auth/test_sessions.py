@@ -53,7 +53,7 @@ async def test_a_person_signs_up_signs_in_works_and_signs_out(world, clock, sign
     assert await status_of(world, renewed["access_token"]) == 401
 
 
-@pytest.mark.parametrize("end", ["sign out", "password", "end the session", "disable"])
+@pytest.mark.parametrize("end", ["sign out", "password", "end the session", "end the others", "disable"])
 async def test_s6_what_ends_a_session_ends_its_access_within_30_seconds(world, clock, merchant, hire, sign_in, end):
     tokens = await hire(merchant, "developer")
     email, user_id = tokens["user"]["email"], tokens["user"]["id"]
@@ -68,11 +68,15 @@ async def test_s6_what_ends_a_session_ends_its_access_within_30_seconds(world, c
         case "end the session":
             path = f"{SESSIONS}/{tokens['session_id']}"
             answer = await world.ask("DELETE", path, bearer=elsewhere["access_token"])
+        case "end the others":
+            answer = await world.ask("DELETE", SESSIONS, bearer=elsewhere["access_token"])
         case "disable":
             answer = await merchant.ask_as_owner("PATCH", f"/api/v1/users/{user_id}", {"status": "disabled"})
     assert answer.status == 200, answer.body
     clock.advance(seconds=MOST_SECONDS)
     assert await status_of(world, tokens["access_token"]) == 401
+    if end in {"sign out", "end the session", "end the others"}:
+        assert await status_of(world, elsewhere["access_token"]) == 200
     assert (await refreshed(world, tokens["refresh_token"])).code == "token_invalid"
     assert await status_of(world, elsewhere["access_token"]) == (401 if end == "disable" else 200)
 

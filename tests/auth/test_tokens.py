@@ -177,6 +177,21 @@ def test_s3_a_token_ends_with_its_time_and_the_leeway():
         tokens.read_access(TOKEN)
 
 
+def token_of_a_clock(apart):
+    clock = MovableClock()
+    clock.advance(seconds=apart)
+    return tokens_of(clock=clock).issue_access(user_id="usr_1", tenant="mer_1", role="owner", session_id="ses_1")
+
+
+@pytest.mark.parametrize("apart", [-30, -1, 1, 30])
+def test_t2_a_token_of_a_machine_whose_clock_differs_a_little_is_taken(apart):
+    assert GOOD.read_access(token_of_a_clock(apart)).user_id == "usr_1"
+
+
+def test_t2_a_token_of_a_machine_whose_clock_runs_far_ahead_is_refused():
+    refused(token_of_a_clock(31))
+
+
 def test_s3_a_refresh_token_is_no_access_token_nor_the_reverse():
     refresh = GOOD.issue_refresh(session_id="ses_1", generation=1, salt="salt")
     refused(refresh)

@@ -12,7 +12,7 @@ import pytest
 
 from app.audit.service import Actor
 from app.kit.scope import Mode, Scope
-from app.tenants.models import LatePayments, ProcessorKeys, WebhookSecret
+from app.tenants.models import LatePayments, MoneySettings, ProcessorKeys, SurplusPayments, WebhookSecret
 from app.tenants.service import (
     FORMER_SECRET_DAYS,
     MOST_FORMER_SECRETS,
@@ -47,16 +47,19 @@ async def test_a_merchant_changes_what_is_theirs_and_the_audit_log_says_so(world
     clock.advance(seconds=1)
     named = await merchant.ask_as_owner("PATCH", MERCHANT, {"name": "Corner Shop"})
     assert (named.data["name"], named.data["late_payments"]) == ("Corner Shop", "accept")
-    assert await world.wiring.merchants.accepts_late(merchant.scope)
+    assert await world.wiring.merchants.money_settings_of(merchant.scope) == MoneySettings()
     clock.advance(seconds=1)
-    held = await merchant.ask_as_owner("PATCH", MERCHANT, {"late_payments": "suspense"})
+    held = await merchant.ask_as_owner("PATCH", MERCHANT, {"late_payments": "suspense", "surplus_payments": "hold"})
     assert (held.data["name"], held.data["late_payments"]) == ("Corner Shop", "suspense")
+    assert (before["surplus_payments"], held.data["surplus_payments"]) == ("refund", "hold")
     assert held.data["updated_at"] > named.data["updated_at"] > before["updated_at"]
-    assert not await world.wiring.merchants.accepts_late(merchant.scope)
+    settings = await world.wiring.merchants.money_settings_of(merchant.scope)
+    assert settings == MoneySettings(LatePayments.SUSPENSE, SurplusPayments.HOLD)
+    assert not settings.accepts_late
     assert (await other.ask("GET", MERCHANT)).data["name"] == "A Shop"
     entry = (await merchant.ask_as_owner("GET", "/api/v1/audit-log?limit=1")).data["items"][0]
-    assert entry["before"] == {"name": "Corner Shop", "late_payments": "accept"}
-    assert entry["after"] == {"name": "Corner Shop", "late_payments": LatePayments.SUSPENSE.value}
+    assert entry["before"] == {"name": "Corner Shop", "late_payments": "accept", "surplus_payments": "refund"}
+    assert entry["after"] == {"name": "Corner Shop", "late_payments": "suspense", "surplus_payments": "hold"}
 
 
 async def test_a_key_pair_goes_to_the_mode_of_its_prefix_sealed_and_unseen(world, merchant):
