@@ -1,13 +1,15 @@
 """The shape of every answer: the seed's envelope, with our additions inside `error`."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from app.kit.clock import to_rfc3339
 
 T = TypeVar("T")
+_NUMBER = re.compile(r"[+-]?[0-9.eE+-]+")
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -18,7 +20,15 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError(message) from None
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+def _as_written(value: object) -> object:
+    # A bare number would be taken for seconds since 1970, and a year for a moment of that evening.
+    if isinstance(value, (int, float)) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
+        message = "a moment is written with date, time and zone"
+        raise ValueError(message)
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_as_written), AfterValidator(_in_utc)]
 """A moment that somebody sends: with its zone, and one that the database can keep; for input schemas of every room."""
 
 Timestamp = Annotated[

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import structlog
 from fastapi import FastAPI
@@ -12,6 +12,7 @@ from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from app.kit.clock import Clock, to_rfc3339
 from app.kit.errors import Kind, Problem, catalogue
@@ -189,12 +190,31 @@ def request_id_of(scope: Mapping[str, Any]) -> str:
     return str(scope.get("state", {}).get("request_id", ""))
 
 
+class ProblemPages(Protocol):
+    """Shows a problem to people; the kit of pages implements it."""
+
+    def wants(self, scope: Scope) -> bool:
+        """Tell whether whoever asks reads pages."""
+        ...
+
+    def show_problem(self, scope: Scope, problem: Problem, *, headers: Mapping[str, str]) -> Response:
+        """Return the page of a problem."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Failures:
     """Turns what was raised into the answer; one instance serves handlers and middleware."""
 
     clock: Clock
+    pages: ProblemPages | None = None
     content_type: ClassVar[str] = "application/json"
+
+    def answer_to(self, scope: Scope, problem: Problem, *, headers: Mapping[str, str] | None = None) -> Response:
+        """Return a problem as whoever asks reads it: a page for a browser, else the envelope."""
+        if self.pages is not None and self.pages.wants(scope):
+            return self.pages.show_problem(scope, problem, headers={**_headers(problem), **(headers or {})})
+        return self.answer(problem, request_id=request_id_of(scope), headers=headers)
 
     def answer(self, problem: Problem, *, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
         """Return the envelope of a problem with its status and headers."""
@@ -219,19 +239,19 @@ class Failures:
         problem = error if isinstance(error, Problem) else InternalError()
         if STATUS[problem.kind] >= 500:
             _log.warning("problem", code=problem.code, error=type(error).__name__)
-        return self.answer(problem, request_id=request_id_of(request.scope))
+        return self.answer_to(request.scope, problem)
 
     async def on_validation(self, request: Request, error: Exception) -> Response:
         """Answer values that the schemas refuse: which field, which rule, never the value."""
         errors = error.errors() if isinstance(error, RequestValidationError) else []
-        return self.answer(validation_problem(errors), request_id=request_id_of(request.scope))
+        return self.answer_to(request.scope, validation_problem(errors))
 
     async def on_http(self, request: Request, error: Exception) -> Response:
         """Answer what Starlette itself raises: no such route, no such method."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
         problem = _BY_STATUS.get(status, BadRequest if 400 <= status < 500 else InternalError)()
-        return self.answer(problem, request_id=request_id_of(request.scope), headers=headers)
+        return self.answer_to(request.scope, problem, headers=headers)
 
     async def on_database(self, request: Request, error: Exception) -> Response:
         """Answer a database failure as unknown when it is; anything else is a defect of ours.
@@ -243,12 +263,12 @@ class Failures:
             raise error
         _log.warning("database_outcome_unknown", error=type(error).__name__)
         problem = OutcomeUnknown(details={"outcome": "unknown"}, retry_after_seconds=_DEFAULT_RETRY_SECONDS)
-        return self.answer(problem, request_id=request_id_of(request.scope))
+        return self.answer_to(request.scope, problem)
 
 
-def install_errors(app: FastAPI, *, clock: Clock) -> Failures:
+def install_errors(app: FastAPI, *, clock: Clock, pages: ProblemPages | None = None) -> Failures:
     """Register every handler and return the `Failures` that `Middleware` needs for what nobody expected."""
-    failures = Failures(clock=clock)
+    failures = Failures(clock=clock, pages=pages)
     app.add_exception_handler(Problem, failures.on_problem)
     app.add_exception_handler(RequestValidationError, failures.on_validation)
     app.add_exception_handler(HTTPException, failures.on_http)

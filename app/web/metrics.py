@@ -4,6 +4,7 @@ Labels have few values by construction: route templates, command names, operatio
 """
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
@@ -34,6 +35,13 @@ class Metrics:
     inbox_depth: Gauge
     inbox_age_seconds: Gauge
     worker_heartbeat_age_seconds: Gauge
+    ledger: "LedgerMetrics"
+    held: "HeldMetrics"
+    outbox: "OutboxMetrics"
+    refunds: "RefundMetrics"
+    disputes: "DisputeMetrics"
+    recovery: "RecoveryMetrics"
+    webhooks: "WebhookMetrics"
 
     @classmethod
     def create(cls, registry: CollectorRegistry | None = None) -> "Metrics":
@@ -94,11 +102,217 @@ class Metrics:
             worker_heartbeat_age_seconds=Gauge(
                 "worker_heartbeat_age_seconds", "Time since a worker last said that it lives.", registry=where
             ),
+            **_of_rooms(where),
         )
 
     def database_listener(self) -> "DatabaseListener":
         """Return the listener to pass to `Database.connect(listeners=...)`."""
         return DatabaseListener(self)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerMetrics:
+    """What is counted of the books."""
+
+    conflicts: Counter
+    unsealed: Gauge
+    unsealed_seconds: Gauge
+    breaks: Gauge
+
+    @classmethod
+    def create(cls, where: CollectorRegistry) -> "LedgerMetrics":
+        """Return the metrics on a registry."""
+        return cls(
+            conflicts=Counter(
+                "ledger_conflicts", "Facts that were to be booked twice in two ways.", ("kind",), registry=where
+            ),
+            unsealed=Gauge(
+                "ledger_unsealed", "Ledger entries without a place in the chain, up to 10,000.", registry=where
+            ),
+            unsealed_seconds=Gauge("ledger_oldest_unsealed_seconds", "Age of the oldest of them.", registry=where),
+            breaks=Gauge("ledger_breaks", "Flaws that the last whole checks of the books found.", registry=where),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMetrics:
+    """What is measured of money that waits for somebody: in suspense, or authorised and not captured."""
+
+    suspense_open: Gauge
+    suspense_oldest_seconds: Gauge
+    authorized_too_long: Gauge
+
+    @classmethod
+    def create(cls, where: CollectorRegistry) -> "HeldMetrics":
+        """Return the metrics on a registry."""
+        return cls(
+            suspense_open=Gauge(
+                "suspense_open", "Entries of captured money that is no payment's, up to 10,000.", registry=where
+            ),
+            suspense_oldest_seconds=Gauge(
+                "suspense_oldest_open_seconds", "Age of the oldest money in suspense.", registry=where
+            ),
+            authorized_too_long=Gauge(
+                "payment_authorized_too_long",
+                "Payments authorised for more than a day and not captured, up to 10,000: their money will lapse.",
+                registry=where,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMetrics:
+    """What is counted of the outbox."""
+
+    items: Counter
+    waiting: Gauge
+    oldest_seconds: Gauge
+
+    @classmethod
+    def create(cls, where: CollectorRegistry) -> "OutboxMetrics":
+        """Return the metrics on a registry."""
+        return cls(
+            items=Counter(
+                "outbox_items", "Tries of outbox items, by name and how each ended.", ("name", "end"), registry=where
+            ),
+            waiting=Gauge(
+                "outbox_waiting", "Outbox items not ended yet, by lane, up to 10,000.", ("lane",), registry=where
+            ),
+            oldest_seconds=Gauge(
+                "outbox_oldest_waiting_seconds",
+                "For how long the first item of a lane has been due, and not taken.",
+                ("lane",),
+                registry=where,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RefundMetrics:
+    """What is counted of refunds."""
+
+    moves: Counter
+    reviews: Counter
+    checks: Counter
+    overdue: Gauge
+
+    @classmethod
+    def create(cls, where: CollectorRegistry) -> "RefundMetrics":
+        """Return the metrics on a registry."""
+        return cls(
+            moves=Counter(
+                "refund_moves",
+                "Refunds that came into a status, by who wanted them and who told us.",
+                ("status", "origin", "source"),
+                registry=where,
+            ),
+            reviews=Counter("refund_reviews", "News after which a human should look at the refund.", registry=where),
+            checks=Counter("refund_checks", "Refunds looked at with the processor, by end.", ("end",), registry=where),
+            overdue=Gauge(
+                "refunds_overdue", "Refunds that are not through after five days, up to 10,000.", registry=where
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeMetrics:
+    """What is counted of disputes."""
+
+    moves: Counter
+    checks: Counter
+    unanswered: Gauge
+
+    @classmethod
+    def create(cls, where: CollectorRegistry) -> "DisputeMetrics":
+        """Return the metrics on a registry."""
+        return cls(
+            moves=Counter(
+                "dispute_moves",
+                "Disputes that came into a status, by who told us.",
+                ("status", "source"),
+                registry=where,
+            ),
+            checks=Counter(
+                "dispute_checks", "Disputes looked at with the processor, by end.", ("end",), registry=where
+            ),
+            unanswered=Gauge(
+                "disputes_unanswered", "Open disputes that nobody answered two days before the last.", registry=where
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryMetrics:
+    """What is counted of the sweeps and of the invariants."""
+
+    pages: Counter
+    found: Counter
+    finds: Counter
+    violations: Gauge
+    age_seconds: Gauge
+
+    @classmethod
+    def create(cls, where: CollectorRegistry) -> "RecoveryMetrics":
+        """Return the metrics on a registry."""
+        return cls(
+            pages=Counter(
+                "sweep_pages", "Pages of the processor's lists that were read, by end.", ("list", "end"), registry=where
+            ),
+            found=Counter(
+                "sweep_finds", "What only a sweep told us: neither an event nor a check had.", ("list",), registry=where
+            ),
+            finds=Counter(
+                "invariant_finds", "Times that something was not as it must be.", ("invariant",), registry=where
+            ),
+            violations=Gauge(
+                "invariant_violations", "What is not as it must be, by invariant.", ("invariant",), registry=where
+            ),
+            age_seconds=Gauge(
+                "invariant_age_seconds", "Time since everything was last looked at, by walk.", ("walk",), registry=where
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookMetrics:
+    """What is counted of events on their way to merchants."""
+
+    tries: Counter
+    overdue: Gauge
+    oldest_seconds: Gauge
+
+    @classmethod
+    def create(cls, where: CollectorRegistry) -> "WebhookMetrics":
+        """Return the metrics on a registry."""
+        return cls(
+            tries=Counter("webhook_tries", "Tries of outgoing webhooks, by how each ended.", ("end",), registry=where),
+            overdue=Gauge("webhooks_overdue", "Deliveries that are due and not sent, up to 10,000.", registry=where),
+            oldest_seconds=Gauge(
+                "webhooks_oldest_overdue_seconds", "For how long the first of them has been due.", registry=where
+            ),
+        )
+
+
+class _OfRooms(TypedDict):
+    ledger: LedgerMetrics
+    held: HeldMetrics
+    outbox: OutboxMetrics
+    refunds: RefundMetrics
+    disputes: DisputeMetrics
+    recovery: RecoveryMetrics
+    webhooks: WebhookMetrics
+
+
+def _of_rooms(where: CollectorRegistry) -> _OfRooms:
+    return {
+        "ledger": LedgerMetrics.create(where),
+        "outbox": OutboxMetrics.create(where),
+        "refunds": RefundMetrics.create(where),
+        "held": HeldMetrics.create(where),
+        "disputes": DisputeMetrics.create(where),
+        "recovery": RecoveryMetrics.create(where),
+        "webhooks": WebhookMetrics.create(where),
+    }
 
 
 class DatabaseListener(CommandListener):

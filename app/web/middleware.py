@@ -33,7 +33,8 @@ _TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _LENGTH_DIGITS = 18
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
-_SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+_SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff")]
+_NO_REFERRER = (b"referrer-policy", b"no-referrer")
 _NO_STORE = (b"cache-control", b"no-store")
 _POLICY = (b"content-security-policy", _API_POLICY)
 
@@ -146,7 +147,7 @@ class Middleware:
             raise BodyTooLarge(details={"limit_bytes": limit})
 
     async def _answer(self, exchange: "_Exchange", problem: Problem) -> None:
-        response = self._failures.answer(problem, request_id=exchange.request_id)
+        response = self._failures.answer_to(exchange.scope, problem)
         await response(exchange.scope, exchange.receive, exchange.send)
 
     def _record(self, exchange: "_Exchange", seconds: float) -> None:
@@ -260,6 +261,8 @@ class _Exchange:
                 headers.append(_NO_STORE)
             if b"content-security-policy" not in names:
                 headers.append(_POLICY)
+            if b"referrer-policy" not in names:
+                headers.append(_NO_REFERRER)
             if self.traceparent is not None:
                 headers.append((b"traceparent", self.traceparent))
             message = {**message, "headers": headers}
