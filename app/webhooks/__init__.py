@@ -1,0 +1,1 @@
+"""Events to merchants: their endpoints, signed deliveries, tries over three days, and sending again."""
