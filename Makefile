@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench lock clean distclean api worker simulator docs
+.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures lock clean distclean api worker simulator docs
 
 # The interpreter that .venv is made of; found when empty.
 PYTHON ?=
@@ -11,7 +11,15 @@ TEST_PROCESSES ?= auto
 # Further arguments for pytest, for example: make test PYTEST_ARGS="-k payments"
 PYTEST_ARGS ?=
 # Debian packages that the tests need; installed through apt where that is allowed.
-TEST_PACKAGES ?=
+TEST_PACKAGES ?= rabbitmq-server redis-server chromium fonts-lohit-deva
+
+# Of `make chaos`: the first seed, how many in a row, the length of the load in seconds (0 means the usual one), a
+# deliberately broken build, and whether payments are checked on a schedule.
+SEED ?= 1
+SEEDS ?= 1
+SECONDS = 0
+MUTANT ?=
+JANITOR ?= on
 
 export PYTHON TEST_PROCESSES PYTEST_ARGS TEST_PACKAGES
 
@@ -21,7 +29,7 @@ COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes
 	--no-annotate pyproject.toml --extra embedded
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 run: ## Start the database, the simulator, the API and the worker; Ctrl-C stops them
 	@scripts/environment.sh runtime
@@ -56,9 +64,31 @@ format: ## Format the code and apply the safe fixes
 	@$(VENV)/bin/ruff format
 	@$(VENV)/bin/ruff check --fix
 
+crash: ## Let the process die at every step of every money flow, and check what becomes of the money
+	@scripts/environment.sh dev
+	@exec $(PY) -m tests.crash $(ARGS)
+
+simulate: SEEDS = 20000
+simulate: ## Play SEEDS (20000) seeded worlds on every core; a violation prints the seed that repeats it
+	@scripts/environment.sh dev
+	@exec $(PY) -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
 bench: ## Measure throughput and latency, and draw the picture
 	@scripts/environment.sh dev
 	@exec $(PY) -m benchmarks.run $(ARGS)
+
+chaos: ## Run the product under faults: SEED=1 SEEDS=1 SECONDS=150 MUTANT= JANITOR=on
+	@scripts/environment.sh dev
+	@exec $(PY) -m tests.chaos --seed $(SEED) --seeds $(SEEDS) --seconds $(SECONDS) --mutant '$(MUTANT)' \
+		$(if $(filter off,$(JANITOR)),--no-janitor,--janitor)
+
+chaos-mutants: ## Run every deliberately broken build; the harness has to catch each
+	@scripts/environment.sh dev
+	@exec $(PY) -m tests.chaos --mutants
+
+figures: ## Measure how long writes stay away when something dies, and write docs/reliability.md
+	@scripts/environment.sh dev
+	@exec $(PY) -m tests.chaos.figures
 
 docs: ## Write docs/reference: the OpenAPI document, the Postman collection, the error codes
 	@scripts/environment.sh runtime
@@ -70,7 +100,7 @@ docs: ## Write docs/reference: the OpenAPI document, the Postman collection, the
 lock: ## Pin the requirements again (needs uv)
 	@command -v uv > /dev/null || { echo "make lock needs uv: install it with pip install uv."; exit 1; }
 	$(COMPILE) -o requirements/runtime.txt
-	$(COMPILE) --extra sentry --extra otel --group dev -o requirements/dev.txt
+	$(COMPILE) --extra queue --extra sentry --extra otel --group dev -o requirements/dev.txt
 
 clean: ## Remove caches and build leftovers
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info artifacts

@@ -4,24 +4,41 @@ The first version's paths had no prefix; they stay, so that a client written aga
 versioned ones are documented. What the API's description knows of more than one room is gathered here too.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
 from app.audit.router import router as audit_router
 from app.auth.router import routers as auth_routers
+from app.checkout.router import router as checkout_router
+from app.dashboard.routers import routers as dashboard_routers
+from app.disputes.router import router as disputes_router
 from app.health.router import router as health_router
+from app.inbox.router import receiver as processor_router
 from app.inbox.router import router as inbox_router
+from app.ledger.router import router as ledger_router
+from app.links.pages import router as link_pages
+from app.links.router import router as links_router
+from app.outbox.router import router as outbox_router
+from app.pages.assets import router as assets_router
 from app.payments.router import router as payments_router
+from app.payments.suspense_router import router as suspense_router
+from app.recovery.router import router as recovery_router
+from app.refunds.router import router as refunds_router
 from app.tenants.router import router as tenants_router
+from app.webhooks.router import router as webhooks_router
 
 PREFIX = "/api/v1"
 
 RAISED_BELOW: Mapping[str, Collection[str]] = {
     "auth": ("tenants", "audit"),
     "tenants": ("audit",),
-    "payments": ("tenants",),
+    "payments": ("tenants", "audit"),
+    "refunds": ("payments", "tenants"),
+    "disputes": ("payments", "tenants"),
+    "links": ("payments", "audit"),
+    "webhooks": ("audit",),
 }
 """By room, the rooms below whose problems its operations may end in too; the description names them."""
 
@@ -30,13 +47,36 @@ _EVENTS: Mapping[str, tuple[str, str]] = {
     "payment.captured": ("captured", "The money is the merchant's."),
     "payment.failed": ("failed", "One attempt to pay has failed; the bank may still authorise it for days."),
     "order.paid": ("captured", "The order's whole amount was captured."),
+    "refund.created": ("pending", "A refund was made, by us or at the processor."),
+    "refund.processed": ("processed", "The money has gone back."),
+    "refund.failed": ("failed", "The money could not go back; it is the merchant's again."),
+    "refund.speed_changed": ("pending", "A refund that was to go at once goes at the banks' pace."),
 }
+
+
+PAGES: Sequence[APIRouter] = (checkout_router, link_pages, assets_router, *dashboard_routers)
+"""The routers of what people see; their paths stand as they are."""
 
 
 def versioned() -> tuple[APIRouter, ...]:
     """Return the routers that stand under the version's prefix."""
     # Routes are tried in this order, so the busiest come first.
-    return (payments_router, inbox_router, *auth_routers, tenants_router, audit_router)
+    return (
+        processor_router,
+        payments_router,
+        refunds_router,
+        links_router,
+        disputes_router,
+        recovery_router,
+        inbox_router,
+        suspense_router,
+        ledger_router,
+        outbox_router,
+        webhooks_router,
+        *auth_routers,
+        tenants_router,
+        audit_router,
+    )
 
 
 def include_routers(app: FastAPI) -> None:
@@ -46,6 +86,8 @@ def include_routers(app: FastAPI) -> None:
     app.include_router(health_router)
     for router in versioned():
         app.include_router(router, include_in_schema=False)
+    for router in PAGES:
+        app.include_router(router)
 
 
 def processor_webhooks() -> dict[str, Any]:
@@ -96,21 +138,22 @@ _EVENT_SCHEMA = {
         "account_id": {"type": "string"},
         "event": {"type": "string"},
         "contains": {"type": "array", "items": {"type": "string"}},
-        "payload": {"type": "object", "properties": {"payment": _ENTITY, "order": _ENTITY}},
+        "payload": {"type": "object", "properties": {"payment": _ENTITY, "order": _ENTITY, "refund": _ENTITY}},
         "created_at": {"type": "integer", "description": "Seconds since 1970."},
     },
 }
 
 
 def _event_example(event: str, status: str) -> dict[str, Any]:
+    of_refund = event.startswith("refund.")
     payment = {
         "id": "pay_AbCdEfGhIjKlMn",
         "entity": "payment",
         "order_id": "order_AbCdEfGhIjKlMn",
         "amount": 50000,
         "currency": "INR",
-        "status": status,
-        "captured": status == "captured",
+        "status": "captured" if of_refund else status,
+        "captured": of_refund or status == "captured",
         "method": "upi",
         "created_at": 1767225600,
     }
@@ -118,6 +161,18 @@ def _event_example(event: str, status: str) -> dict[str, Any]:
     if event.startswith("order."):
         order = {"id": payment["order_id"], "entity": "order", "amount": 50000, "amount_paid": 50000, "status": "paid"}
         payload["order"] = {"entity": order}
+    if of_refund:
+        refund = {
+            "id": "rfnd_AbCdEfGhIjKlMn",
+            "entity": "refund",
+            "payment_id": payment["id"],
+            "amount": 20000,
+            "currency": "INR",
+            "status": status,
+            "receipt": "ref_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+            "created_at": 1767225600,
+        }
+        payload = {"refund": {"entity": refund}, **payload}
     return {
         "entity": "event",
         "account_id": "acc_AbCdEfGhIjKlMn",

@@ -6,21 +6,25 @@ Each command imports what it needs itself, so that `run` is up before the librar
 import asyncio
 import json
 import os
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
 
 from app.config import Environment, Settings
-from app.kit.clock import SystemClock
+from app.kit.clock import SystemClock, to_rfc3339
 from app.kit.logs import configure_logs
+from app.outbox.models import ItemState
+
+if TYPE_CHECKING:
+    from app.wiring import Wiring
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Payment Gateway API.")
 
-_GRACE_SECONDS = 20
-_BACKLOG = 2048
+outbox_app = typer.Typer(no_args_is_help=True, help="Look at the outbox of all merchants, and replay what is parked.")
+app.add_typer(outbox_app, name="outbox")
 
 
 def main() -> None:
@@ -66,24 +70,12 @@ def run(
 @app.command()
 def api(*, reload: Annotated[bool, typer.Option("--reload", help="Restart when the code changes.")] = False) -> None:
     """Serve the HTTP API."""
-    import uvicorn
+    from app.main import serve
 
     settings = load_settings()
+    asyncio.run(_until_the_database_answers(settings))
     configure_logs(level=settings.effective_log_level)
-    uvicorn.run(
-        "app.main:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        reload=reload and settings.environment is not Environment.PRODUCTION,
-        reload_dirs=["app"] if reload else None,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=True,
-        backlog=_BACKLOG,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
+    serve(settings, reload=reload and settings.environment is not Environment.PRODUCTION)
 
 
 @app.command()
@@ -92,12 +84,18 @@ def worker() -> None:
     from app.worker import run_worker
 
     ready_file = os.environ.get("WORKER_READY_FILE")
-    _run_async(run_worker(load_settings(), ready_file=Path(ready_file) if ready_file else None))
+    settings = load_settings()
+
+    async def work() -> None:
+        await _until_the_database_answers(settings)
+        await run_worker(settings, ready_file=Path(ready_file) if ready_file else None)
+
+    _run_async(work())
 
 
 @app.command()
 def demo() -> None:
-    """Walk three payments through a running `make run`: paid, failed, paid late."""
+    """Walk three payments through a running `make run`: paid and refunded, failed, paid late."""
     from app.local.demo import Demo, DemoFailed
 
     settings = load_settings()
@@ -136,19 +134,43 @@ def seed_demo_command(
             typer.echo(f"{name}: {value}")
 
 
+@app.command(name="seed-payments")
+def seed_payments_command(
+    *,
+    count: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many payments.")],
+    days: Annotated[int, typer.Option(min=1, max=365, help="Over how many days.")] = 60,
+    email: Annotated[str, typer.Option(help="Of whose merchant.")] = "demo@example.com",
+    seed: Annotated[int, typer.Option(help="Another seed makes other payments.")] = 1,
+) -> None:
+    """Fill the database with made-up payments for measurements, without books; never in production."""
+    from app.kit.scope import Mode, Scope
+    from app.local.seed_payments import Seeding, seed_payments
+
+    if load_settings().is_production:
+        typer.echo("Made-up payments have no place in production (ENVIRONMENT).", err=True)
+        raise typer.Exit(2)
+
+    async def fill(wiring: "Wiring") -> None:
+        await wiring.start()
+        user = await wiring.accounts.users.find_by_email(email)
+        if user is None:
+            typer.echo(f"Nobody has the e-mail {email}.", err=True)
+            raise typer.Exit(2)
+        scope = Scope(user.tenant, Mode.TEST)
+        asked = Seeding(scope=scope, count=count, days=days, until=wiring.clock.now(), seed=seed)
+        await seed_payments(wiring, asked, say=lambda line: typer.echo(line, err=True))
+
+    asyncio.run(_with_wiring(fill))
+
+
 @app.command()
 def migrate() -> None:
     """Create collections and indexes and run pending migrations; the API and the worker do so at their start too."""
-    from app.wiring import wire
 
-    async def work() -> None:
-        wiring = wire(load_settings())
-        try:
-            await wiring.start()
-        finally:
-            await wiring.close()
+    async def start(wiring: "Wiring") -> None:
+        await wiring.start()
 
-    asyncio.run(work())
+    asyncio.run(_with_wiring(start))
     typer.echo("The database is ready.")
 
 
@@ -174,6 +196,87 @@ def error_reference() -> None:
 
     create_app(Settings(_env_file=None))
     typer.echo(errors_markdown(), nl=False)
+
+
+@outbox_app.command(name="list")
+def outbox_list(
+    *,
+    state: Annotated[ItemState, typer.Option(help="Of which state.")] = ItemState.PARKED,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most, the newest first.")] = 50,
+) -> None:
+    """Print the items of a state, one a line as JSON."""
+
+    async def show(wiring: "Wiring") -> None:
+        for item in await wiring.outbox.survey_items(state=state, limit=limit):
+            facts = {
+                "id": item.id,
+                "merchant": item.scope.tenant,
+                "mode": item.scope.mode,
+                "name": item.name,
+                "subject": item.subject,
+                "attempts": item.attempts,
+                "reason": item.reason,
+                "created_at": to_rfc3339(item.created_at),
+            }
+            typer.echo(json.dumps(facts))
+
+    asyncio.run(_with_wiring(show))
+
+
+@outbox_app.command(name="replay")
+def outbox_replay(item_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="The items' ids.")]) -> None:
+    """Take ended items up again, from their first try; an effect that one already had is not repeated."""
+    from app.kit.errors import Problem
+
+    async def replay(wiring: "Wiring") -> None:
+        refused = 0
+        for item_id in item_ids:
+            try:
+                await wiring.outbox.replay_anywhere(item_id)
+            except Problem as problem:
+                refused += 1
+                typer.echo(f"{item_id}: {problem.message}", err=True)
+            else:
+                typer.echo(f"{item_id}: will be worked on again.")
+        if refused:
+            raise typer.Exit(1)
+
+    asyncio.run(_with_wiring(replay))
+
+
+async def _with_wiring(work: Callable[["Wiring"], Awaitable[None]]) -> None:
+    from app.wiring import wire
+
+    settings = load_settings()
+    await _until_the_database_answers(settings)
+    wiring = wire(settings)
+    try:
+        await work(wiring)
+    finally:
+        await wiring.close()
+
+
+async def _until_the_database_answers(settings: Settings) -> None:
+    """Wait for the database as long as the settings say, then end with one sentence."""
+    from pymongo.errors import PyMongoError
+
+    from app.database import Database, DatabaseUnreachable
+
+    try:
+        database = Database.connect(settings.mongodb_address, name=settings.database_name)
+    except (PyMongoError, ValueError) as error:
+        typer.echo(f"Refused: MONGODB_URL is no address of a database ({type(error).__name__}).", err=True)
+        raise typer.Exit(2) from None
+    try:
+        await database.await_primary(
+            seconds=settings.database_wait_seconds,
+            on_wait=lambda why: typer.echo(f"{why} Waiting ...", err=True),
+        )
+    except DatabaseUnreachable as absent:
+        typer.echo(f"Stopped: {absent}", err=True)
+        raise typer.Exit(3) from None
+    finally:
+        await database.close()
 
 
 def _run_async(work: Coroutine[object, object, None]) -> None:

@@ -21,6 +21,7 @@ PROCESSOR_URL = "https://api.razorpay.com"
 _DEVELOPMENT_SECRET = "development-only-secret-key-not-for-production"  # noqa: S105  refused in production
 _SAMPLE_SECRETS = frozenset({"your-secret-key", "your-secret", "secret", "changeme", _DEVELOPMENT_SECRET})
 _LEAST_SECRET_BITS = 128
+_QUEUE_SCHEMES = frozenset({"amqp", "amqps", "redis", "rediss"})
 
 
 class Environment(StrEnum):
@@ -67,9 +68,11 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     docs_enabled: bool = True
     log_level: str = "INFO"
+    drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
 
     # Database
-    mongodb_url: str = ""
+    mongodb_url: Annotated[str, Field(repr=False)] = ""  # it may hold a password
+    database_wait_seconds: Annotated[float, Field(ge=0, le=600)] = 30.0
     database_name: str = "Payment-Gateway"
     mongod_path: str = ""
     data_dir: Path = Path(".data")
@@ -101,12 +104,17 @@ class Settings(BaseSettings):
     payment_expiry_minutes: Annotated[int, Field(ge=15, le=60 * 24 * 30)] = 60 * 24
     max_body_bytes: Annotated[int, Field(ge=1024, le=10 * 1024 * 1024)] = 64 * 1024
     max_webhook_bytes: Annotated[int, Field(ge=1024, le=10 * 1024 * 1024)] = 1024 * 1024
-    worker_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.25
+    worker_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.1
+    webhooks_to_private: bool = False
+    queue_url: SecretStr = SecretStr("")
 
     # Sight
     metrics_token: SecretStr = SecretStr("")
     sentry_dsn: SecretStr = SecretStr("")
     otel_exporter_otlp_endpoint: str = ""
+
+    # Proof
+    fault_point: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -120,12 +128,22 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def refuse_what_cannot_work(self) -> Self:
         """Refuse combinations that would mix money or weaken production, each in one sentence with its setting."""
-        problems = [*self._processor_problems(), *self._secret_problems()]
+        problems = [*self._processor_problems(), *self._secret_problems(), *self._server_problems()]
         if self.environment is Environment.PRODUCTION:
             problems += self._production_problems()
         if problems:
             raise ValueError(" ".join(problems))
         return self
+
+    @property
+    def webhooks_may_be_private(self) -> bool:
+        """Tell whether events may be sent to hosts of our own network: when asked for, and on a laptop."""
+        return self.webhooks_to_private or self.environment is Environment.DEVELOPMENT
+
+    @property
+    def mongodb_address(self) -> str:
+        """Return where the database is; without a setting, where a replica set of this machine usually is."""
+        return self.mongodb_url or "mongodb://127.0.0.1:27017/?replicaSet=rs0"
 
     @property
     def is_production(self) -> bool:
@@ -187,6 +205,17 @@ class Settings(BaseSettings):
             return ["SECRET_KEY is empty; make one with: openssl rand -hex 32."]
         return []
 
+    def _server_problems(self) -> list[str]:
+        problems = []
+        if self.mongodb_url and not self.mongodb_url.startswith(("mongodb://", "mongodb+srv://")):
+            problems.append("MONGODB_URL must start with mongodb:// or mongodb+srv://.")
+        queue = urlsplit(self.queue_url.get_secret_value())
+        if queue.geturl() and (queue.scheme not in _QUEUE_SCHEMES or not queue.hostname):
+            problems.append(
+                "QUEUE_URL must be the address of RabbitMQ (amqp://host) or of Redis (redis://host), or empty."
+            )
+        return problems
+
     def _production_problems(self) -> list[str]:
         problems = []
         for name, secret in (("SECRET_KEY", self.secret_key), ("SECRET_KEY_PREVIOUS", self.secret_key_previous)):
@@ -203,6 +232,8 @@ class Settings(BaseSettings):
             )
         if self.uses_simulator:
             problems.append("RAZORPAY_KEY_ID is the simulator's; production needs your own Razorpay key.")
+        if self.fault_point:
+            problems.append("FAULT_POINT is set: production never dies on purpose; remove it.")
         if "*" in self.cors_origins:
             problems.append("CORS_ORIGINS allows every origin; name the origins of your pages.")
         if "*" in self.allowed_hosts:

@@ -4,7 +4,10 @@ The options follow the measurements in the design notes: with them a fail-over l
 that raised is *unknown*, never "not applied"; `web.errors` turns the driver's errors into 503 with that meaning.
 """
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -15,7 +18,8 @@ from pymongo import AsyncMongoClient, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import CollectionInvalid, OperationFailure
+from pymongo.asynchronous.pool import AsyncConnection, Pool
+from pymongo.errors import CollectionInvalid, OperationFailure, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
@@ -26,7 +30,8 @@ Session = AsyncClientSession
 T = TypeVar("T")
 
 _IN_TRANSACTION: ContextVar[bool] = ContextVar("in_transaction", default=False)
-_TRANSACTION_SECONDS = 8.0
+TRANSACTION_SECONDS = 8.0
+_REPORT_SECONDS = 30.0
 _NAMESPACE_EXISTS = 48
 _OPTIONS: Mapping[str, Any] = {
     "w": "majority",
@@ -51,8 +56,21 @@ class NetworkInsideTransaction(AssertionError):
     """A call to the outside began inside a transaction, whose callback may run more than once: a defect of ours."""
 
 
+class DatabaseUnreachable(RuntimeError):
+    """No primary answered at the address, or it turned us away; the message is a sentence without the password."""
+
+
 class IndexMissing(RuntimeError):
     """A unique index that an invariant rests on is not there: the service must not serve (failure row G11)."""
+
+
+def exactly(text: str) -> Document:
+    """Return the condition that a field is this text, so that an index of texts alone is used for it.
+
+    Such an index has `partial={"field": {"$type": "string"}}`, and the database does not conclude from the text by
+    itself that what it looks for is one.
+    """
+    return {"$eq": text, "$type": "string"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +102,28 @@ class Collection:
     validator: Mapping[str, Any] = field(default_factory=dict)
 
 
+class _Pool(Pool):
+    """Connections of which no cancellation loses one.
+
+    The driver forgets the socket it is connecting when it is cancelled, as by a client's own close or by a health
+    check's time-out: the socket stays open until the garbage collector finds it.
+    """
+
+    async def connect(self, handler: Any = None) -> AsyncConnection:
+        """Return a new connection; a caller who is cancelled waits until there is one to close, or none to come."""
+        connecting = asyncio.ensure_future(super().connect(handler))
+        # Cancelled twice, nobody is left to hear how it failed, and the loop would complain of that.
+        connecting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            await asyncio.wait([connecting], timeout=self.opts.connect_timeout)
+            # What goes on after that has its socket in hand, and closes it itself.
+            if not connecting.cancel() and not connecting.cancelled() and connecting.exception() is None:
+                await connecting.result().close_conn(None)
+            raise
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """One database of one cluster. Rooms get it from wiring and reach only their own collections.
@@ -93,7 +133,7 @@ class Database:
 
     client: AsyncMongoClient[Document]
     name: str
-    transaction_seconds: float = _TRANSACTION_SECONDS
+    transaction_seconds: float = TRANSACTION_SECONDS
     _collections: dict[str, AsyncCollection[Document]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -103,12 +143,20 @@ class Database:
         *,
         name: str,
         listeners: Sequence[CommandListener] = (),
-        transaction_seconds: float = _TRANSACTION_SECONDS,
+        transaction_seconds: float = TRANSACTION_SECONDS,
+        operation_seconds: float | None = None,
     ) -> "Database":
-        """Return a database that connects at its first use. Options in the URL win over the house's."""
+        """Return a database that connects at its first use. Options in the URL win over the house's.
+
+        `operation_seconds` bounds each operation outside of transactions with all its repetitions, for whoever keeps a
+        client waiting (G5); without it, work in the background may take as long as the server goes on answering.
+        """
         chosen = {option.lower() for option, _ in parse_qsl(urlsplit(url).query)}
-        options = {option: value for option, value in _OPTIONS.items() if option.lower() not in chosen}
-        client: AsyncMongoClient[Document] = AsyncMongoClient(url, event_listeners=list(listeners), **options)
+        wanted = dict(_OPTIONS) if operation_seconds is None else {**_OPTIONS, "timeoutMS": operation_seconds * 1000}
+        options = {option: value for option, value in wanted.items() if option.lower() not in chosen}
+        client: AsyncMongoClient[Document] = AsyncMongoClient(
+            url, event_listeners=list(listeners), _pool_class=_Pool, **options
+        )
         return cls(client=client, name=name, transaction_seconds=transaction_seconds)
 
     @property
@@ -151,13 +199,23 @@ class Database:
                     read_preference=ReadPreference.PRIMARY,
                 )
 
+    async def snapshot(self, read: Callable[[Session], Awaitable[T]]) -> T:
+        """Run reads that all see one moment of the database, and return their result. Raises PyMongoError.
+
+        They are reports, which may take longer than a request's other operations.
+        """
+        with unhurried(_REPORT_SECONDS):
+            async with self.client.start_session(snapshot=True) as session:
+                return await read(session)
+
     async def ensure(self, collections: Iterable[Collection]) -> None:
         """Create what is missing of the collections, their validators and indexes; change nothing else."""
-        existing = set(await self.db.list_collection_names())
+        existing = {found["name"]: found["options"] async for found in await self.db.list_collections()}
         for declared in collections:
             if declared.name not in existing:
                 await self._create(declared)
-            if declared.validator:
+            # A change of the validator waits for every open transaction and stops all others: only when it is one.
+            if declared.validator and existing.get(declared.name, {}).get("validator") != declared.validator:
                 await self.db.command("collMod", declared.name, validator=dict(declared.validator))
             if declared.indexes:
                 await self.collection(declared.name).create_indexes([index.model() for index in declared.indexes])
@@ -174,6 +232,29 @@ class Database:
                 if index.unique and not present.get(index.name, {}).get("unique", False):
                     message = f"the unique index {index.name} of collection {declared.name} is missing"
                     raise IndexMissing(message)
+
+    async def await_primary(self, *, seconds: float, on_wait: Callable[[str], None]) -> None:
+        """Return once the primary answers; `on_wait` hears why not yet, after every look of a few seconds.
+
+        Raises:
+            DatabaseUnreachable: it did not within the time, or we may not come in.
+        """
+        began = time.monotonic()
+        where = ", ".join(f"{host}:{port}" for host, port in self.client.topology_description.server_descriptions())
+        while True:
+            try:
+                await self.ping()
+            except OperationFailure as error:
+                message = f"The database at {where} turned us away (code {error.code}). Correct MONGODB_URL."
+                raise DatabaseUnreachable(message) from None
+            except PyMongoError as error:
+                why = f"No MongoDB primary answers at {where} ({type(error).__name__})."
+                if time.monotonic() - began >= seconds:
+                    way_out = "Start it, correct MONGODB_URL, or use `make run`, which brings a database along."
+                    raise DatabaseUnreachable(f"{why} {way_out}") from None
+                on_wait(why)
+            else:
+                return
 
     async def ping(self) -> None:
         """Ask the primary for a sign of life. Raises PyMongoError."""
@@ -192,6 +273,11 @@ class Database:
             # Another process won the race for this collection; its indexes are ensured either way.
             if error.code != _NAMESPACE_EXISTS:
                 raise
+
+
+def unhurried(seconds: float = 0) -> AbstractContextManager[None]:
+    """Return a context whose operations have another bound than `operation_seconds`, all together; 0 means none."""
+    return pymongo.timeout(seconds)
 
 
 def refuse_inside_transaction() -> None:

@@ -1,9 +1,14 @@
 """The HTTP door: `create_app()` joins what wiring built with the web's layers."""
 
+import signal
+import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
+from types import FrameType
+from typing import TypedDict, cast
 
+import uvicorn
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.telemetry import TelemetryConfig
@@ -12,10 +17,16 @@ from app import __version__
 from app.api import RAISED_BELOW, include_routers, processor_webhooks
 from app.auth.access import check_routes, is_public
 from app.auth.dependencies import AuthDoor
+from app.checkout.router import CheckoutDoor
 from app.config import Settings
+from app.dashboard.door import DashboardDoor
+from app.disputes.schemas import BODY_BYTES as DOCUMENT_BODY_BYTES
 from app.health.router import HealthDoor
+from app.kit.garbage import spare_the_lasting
 from app.kit.logs import configure_logs
+from app.ledger.router import LedgerDoor
 from app.observability import start_error_tracking, telemetry_of
+from app.pages.live import Streams
 from app.web.docs import docs_router
 from app.web.errors import install_errors
 from app.web.middleware import Edge, Middleware
@@ -29,6 +40,80 @@ _DESCRIPTION = (
 )
 
 
+_GRACE_SECONDS = 20
+_NOT_STARTED = 3
+_BACKLOG = 2048
+_DATABASE_SECONDS = 4.0
+
+
+class _Options(TypedDict):
+    host: str
+    port: int
+    log_config: None
+    access_log: bool
+    server_header: bool
+    date_header: bool
+    backlog: int
+    timeout_graceful_shutdown: int
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that leaves its balancer time: asked to end, it says "not ready" and goes on serving for a while (P7).
+
+    It then takes no more connections, finishes what is under way and ends. A second request to end is obeyed at once.
+    """
+
+    def __init__(self, app: FastAPI, config: uvicorn.Config, *, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._app = app
+        self._drain_seconds = drain_seconds
+        self._ends_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain at the first SIGTERM; end otherwise."""
+        if sig == signal.SIGTERM and self._drain_seconds and self._ends_at is None:
+            self._app.state.health_door.health.is_draining = True
+            self._ends_at = time.monotonic() + self._drain_seconds
+            return
+        # Streams look at this: else each would keep the process for its whole grace.
+        self._app.state.health_door.health.is_draining = True
+        super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say to the garbage collector that all this stays."""
+        await super().startup(sockets)
+        spare_the_lasting()
+
+    async def on_tick(self, counter: int) -> bool:
+        """End once the time for draining is over; called ten times a second."""
+        if self._ends_at is not None and time.monotonic() >= self._ends_at:
+            return True
+        return await super().on_tick(counter)
+
+
+def serve(settings: Settings, *, reload: bool = False) -> None:
+    """Serve the API until told to stop; with `reload` start anew whenever the code changes."""
+    options = _Options(
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    if reload:
+        # A changed program has to be loaded again, so it is named, not passed.
+        uvicorn.run("app.main:create_app", factory=True, reload=True, reload_dirs=["app"], **options)
+        return
+    app = create_app(settings)
+    server = DrainingServer(app, uvicorn.Config(app, **options), drain_seconds=settings.drain_seconds)
+    server.run()
+    if not server.started:
+        raise SystemExit(_NOT_STARTED)
+
+
 def create_app(settings: Settings | None = None, *, wiring: Wiring | None = None) -> FastAPI:
     """Return the application.
 
@@ -40,7 +125,7 @@ def create_app(settings: Settings | None = None, *, wiring: Wiring | None = None
         RuntimeError: a route has no entry in the permission table (deny by default, S14).
     """
     settings = settings or Settings()
-    built = wiring or wire(settings)
+    built = wiring or wire(settings, operation_seconds=_DATABASE_SECONDS)
     owns_wiring = wiring is None
 
     @asynccontextmanager
@@ -89,13 +174,27 @@ def _give(app: FastAPI, settings: Settings, built: Wiring) -> None:
     state = app.state
     state.clock = built.clock
     state.guard = built.guard
+    state.pages = built.pages
     state.idempotency = built.idempotency
     state.payments = built.payments
     state.outcomes = built.outcomes
+    state.refunds = built.refunds.refunds
+    state.recovery = built.recovery.recovery
+    state.disputes = built.disputes.disputes
+    state.links = built.links.links
+    state.link_door = built.links.door
+    state.suspense = built.suspense
+    state.ledger_door = LedgerDoor(ledger=built.ledger, checks=built.book_checks, clock=built.clock)
     state.inbox = built.inbox
+    state.outbox = built.outbox
+    state.webhooks = built.webhooks
     state.merchants = built.merchants
+    state.returns = built.returns
     state.audit = built.audit
     state.auth_door = AuthDoor(accounts=built.accounts, sessions=built.sessions, keys=built.api_keys, clock=built.clock)
+    streams = Streams(lambda: built.health.is_draining)
+    state.dashboard = _dashboard_door(built, streams)
+    state.checkout_door = CheckoutDoor(built.checkout, streams)
     state.health_door = HealthDoor(
         health=built.health,
         metrics=built.metrics,
@@ -106,14 +205,47 @@ def _give(app: FastAPI, settings: Settings, built: Wiring) -> None:
     )
 
 
+def _dashboard_door(built: Wiring, streams: Streams) -> DashboardDoor:
+    return DashboardDoor(
+        pages=built.pages,
+        browsers=built.browsers,
+        accounts=built.accounts,
+        sessions=built.sessions,
+        keys=built.api_keys,
+        merchants=built.merchants,
+        payments=built.payments,
+        outcomes=built.outcomes,
+        links=built.links.links,
+        refunds=built.refunds.refunds,
+        disputes=built.disputes.disputes,
+        suspense=built.suspense,
+        ledger=built.ledger,
+        book_checks=built.book_checks,
+        inbox=built.inbox,
+        outbox=built.outbox,
+        endpoints=built.webhooks.endpoints,
+        deliveries=built.webhooks.deliveries,
+        recovery=built.recovery.recovery,
+        analytics=built.analytics.analytics,
+        health=built.health,
+        heartbeats=built.heartbeats,
+        streams=streams,
+        clock=built.clock,
+        version=__version__,
+    )
+
+
 def _install_layers(app: FastAPI, settings: Settings, built: Wiring) -> None:
-    failures = install_errors(app, clock=built.clock)
+    failures = install_errors(app, clock=built.clock, pages=built.pages)
     edge = Edge(
         allowed_hosts=settings.allowed_hosts,
         max_body_bytes=settings.max_body_bytes,
         body_limits={
             "/api/v1/webhooks/": settings.max_webhook_bytes,
             "/webhooks/": settings.max_webhook_bytes,
+            # Documents that prove something to a bank come in base64.
+            "/api/v1/disputes/": DOCUMENT_BODY_BYTES,
+            "/disputes/": DOCUMENT_BODY_BYTES,
         },
         is_https=settings.public_url.startswith("https://"),
     )

@@ -35,10 +35,6 @@ class Migration:
     run: Step
 
 
-MIGRATIONS: tuple[Migration, ...] = ()
-"""Every migration of the product, in order. The first release starts from empty collections and needs none."""
-
-
 @dataclass(frozen=True, slots=True)
 class Migrations:
     """Runs what has not run yet; of several processes that start at once, one works and the others wait."""
@@ -47,8 +43,11 @@ class Migrations:
     clock: Clock
     ids: Ids
 
-    async def run_pending(self, migrations: Sequence[Migration] = MIGRATIONS) -> list[int]:
-        """Run every migration that is not done, in order; return the numbers that this process ran."""
+    async def run_pending(self, migrations: Sequence[Migration]) -> list[int]:
+        """Run every migration that is not done, in order; return the numbers that this process ran.
+
+        The rooms bring theirs, and wiring has the list.
+        """
         ran = []
         for migration in sorted(migrations, key=lambda one: one.number):
             if await self._is_done(migration):

@@ -1,18 +1,14 @@
 """Optional sight: error tracking and traces, each switched on by one setting and an extra package."""
 
-import importlib
 from types import ModuleType
 from typing import Any
 
 from app.config import Settings
+from app.kit.extras import load_extra
 from app.kit.logs import scrub
 
 _OFF = {"tracing": False, "metrics": False, "logs": False}
 _SAMPLED = 0.05
-
-
-class ExtraMissing(RuntimeError):
-    """A setting asks for a package that is not installed."""
 
 
 def start_error_tracking(settings: Settings) -> None:
@@ -20,7 +16,7 @@ def start_error_tracking(settings: Settings) -> None:
     dsn = settings.sentry_dsn.get_secret_value()
     if not dsn:
         return
-    sentry = _extra("sentry_sdk", setting="SENTRY_DSN", extra="sentry")
+    sentry = load_extra("sentry_sdk", setting="SENTRY_DSN", extra="sentry")
     sentry.init(
         dsn=dsn,
         environment=settings.environment.value,
@@ -68,12 +64,4 @@ def telemetry_of(settings: Settings) -> dict[str, Any]:
 
 
 def _otel(module: str) -> ModuleType:
-    return _extra(module, setting="OTEL_EXPORTER_OTLP_ENDPOINT", extra="otel")
-
-
-def _extra(module: str, *, setting: str, extra: str) -> ModuleType:
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        message = f"{setting} is set, but its package is missing; install the extra `{extra}`."
-        raise ExtraMissing(message) from None
+    return load_extra(module, setting="OTEL_EXPORTER_OTLP_ENDPOINT", extra="otel")

@@ -1,86 +1,110 @@
-"""The one place where the rooms are built and joined. Nothing else constructs a service."""
+"""The one place where the rooms are built and joined, with `wiring_*` as its parts; only they make services."""
 
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
+from pymongo.monitoring import CommandListener
+
+from app.analytics import store as analytics_store
 from app.audit import store as audit_store
 from app.audit.service import Audit
 from app.audit.store import AuditStore
 from app.auth import keys_store as auth_keys_store
 from app.auth import store as auth_store
-from app.auth.guard import CACHE_SECONDS as GUARD_CACHE_SECONDS
+from app.auth.browsers import Browsers
 from app.auth.guard import Guard
 from app.auth.keys import ApiKeys
-from app.auth.keys_store import AttemptStore, KeyStore
 from app.auth.passwords import Passwords
 from app.auth.service import Accounts
 from app.auth.sessions import Sessions
-from app.auth.store import SessionStore, UserStore
-from app.auth.throttle import Throttle
-from app.auth.tokens import Tokens
-from app.config import PasswordScheme, Settings
-from app.database import Collection, Database
-from app.gateways.port import Credentials, Gateway
-from app.gateways.razorpay.breaker import BreakerState
+from app.checkout.service import Checkout
+from app.config import Settings
+from app.database import TRANSACTION_SECONDS, Collection, Database, unhurried
+from app.disputes import store as disputes_store
 from app.gateways.razorpay.events import RazorpayEventReader
 from app.gateways.razorpay.factory import RazorpayGateways
 from app.gateways.razorpay.transport import Limits
 from app.health import heartbeats as heartbeats_store
 from app.health.heartbeats import Heartbeats
-from app.health.service import Health, Sampler
+from app.health.service import Health
 from app.idempotency import store as idempotency_store
 from app.idempotency.service import Idempotency
 from app.idempotency.store import IdempotencyStore
 from app.inbox import store as inbox_store
 from app.inbox.service import Inbox
 from app.inbox.store import InboxStore
-from app.kit.cache import TtlCache
 from app.kit.clock import Clock, SystemClock
-from app.kit.ids import Ids, RandomIds
-from app.kit.scope import Scope
+from app.kit.extras import load_extra
+from app.kit.ids import Ids, Prefix, RandomIds
+from app.ledger.service import Ledger
+from app.ledger.verification import BookChecks
+from app.links import store as links_store
 from app.migrations import COLLECTIONS as MIGRATION_COLLECTIONS
-from app.migrations import Migrations
+from app.migrations import Migration, Migrations
+from app.outbox import leases as outbox_leases
+from app.outbox import store as outbox_store
+from app.outbox.dispatch import Dispatcher
+from app.outbox.drain import Drain
+from app.outbox.handlers import EVERY_EVENT, Handler
+from app.outbox.leases import Leases
+from app.outbox.runner import OutboxRunner
+from app.outbox.service import Outbox
+from app.outbox.store import OutboxStore
+from app.outbox.wake import Wake
+from app.pages.render import Pages
 from app.payments import store as payments_store
-from app.payments.intents import IntentStore
-from app.payments.models import Payment, PaymentStatus, Source
+from app.payments import suspense_store as payments_suspense_store
+from app.payments.facts import Facts
 from app.payments.outcomes import Outcomes
 from app.payments.service import Payments
-from app.payments.store import PaymentStore
+from app.payments.suspense import SuspenseMoney
 from app.payments.tasks import PaymentChecks
+from app.recovery import findings as recovery_findings
+from app.recovery import store as recovery_store
+from app.refunds import store as refunds_store
+from app.samplers import samplers_of
 from app.tenants import store as tenants_store
-from app.tenants.models import ProcessorKeys
-from app.tenants.service import CACHE_SECONDS as MERCHANT_CACHE_SECONDS
+from app.tenants.returns import Returns
 from app.tenants.service import Merchants
-from app.tenants.store import MerchantStore
-from app.tenants.vault import Vault
 from app.web.metrics import Metrics
+from app.webhooks import store as webhook_store
+from app.wiring_analytics import AnalyticsRoom, analytics_of
+from app.wiring_checkout import checkout_of
+from app.wiring_disputes import DisputeRoom, disputes_of
+from app.wiring_identity import identity_of, merchants_of
+from app.wiring_ledger import LEDGER_COLLECTIONS, ledger_of
+from app.wiring_links import LinkRoom, links_of
+from app.wiring_pages import pages_of
+from app.wiring_payments import MerchantGateways, payments_of
+from app.wiring_recovery import RecoveryRoom, Rooms, recovery_of
+from app.wiring_refunds import RefundRoom, refunds_of
+from app.wiring_webhooks import WebhookRoom, webhooks_of
 
 COLLECTIONS: tuple[Collection, ...] = (
     *tenants_store.COLLECTIONS,
     *auth_store.COLLECTIONS,
     *auth_keys_store.COLLECTIONS,
     *audit_store.COLLECTIONS,
+    *outbox_store.COLLECTIONS,
+    *outbox_leases.COLLECTIONS,
     idempotency_store.COLLECTION,
+    *LEDGER_COLLECTIONS,
     *payments_store.COLLECTIONS,
+    *payments_suspense_store.COLLECTIONS,
+    *refunds_store.COLLECTIONS,
+    *disputes_store.COLLECTIONS,
+    *links_store.COLLECTIONS,
     *inbox_store.COLLECTIONS,
+    *analytics_store.COLLECTIONS,
+    *recovery_store.COLLECTIONS,
+    *recovery_findings.COLLECTIONS,
+    *webhook_store.COLLECTIONS,
     *heartbeats_store.COLLECTIONS,
     *MIGRATION_COLLECTIONS,
 )
 """Every collection of the product with its indexes."""
-
-
-@dataclass(frozen=True, slots=True)
-class MerchantGateways:
-    """Implements `port.Gateways`: a merchant's account, or the deployment's where the merchant has none."""
-
-    merchants: Merchants
-    gateways: RazorpayGateways
-
-    async def of(self, scope: Scope) -> Gateway:
-        """Return the account to use. Raises ProcessorNotConfigured."""
-        keys = await self.merchants.keys_of(scope)
-        return self.gateways.for_credentials(Credentials(keys.key_id, keys.key_secret, keys.mode))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +115,7 @@ class Wiring:
     clock: Clock
     ids: Ids
     metrics: Metrics
+    pages: Pages
     database: Database
     processor: RazorpayGateways
     merchants: Merchants
@@ -100,13 +125,29 @@ class Wiring:
     sessions: Sessions
     api_keys: ApiKeys
     guard: Guard
+    browsers: Browsers
     idempotency: Idempotency
+    ledger: Ledger
+    book_checks: BookChecks
+    outbox: Outbox
+    drain: Drain
+    leases: Leases
+    returns: Returns
     payments: Payments
     outcomes: Outcomes
+    suspense: SuspenseMoney
     checks: PaymentChecks
+    refunds: RefundRoom
+    disputes: DisputeRoom
+    links: LinkRoom
+    checkout: Checkout
+    recovery: RecoveryRoom
+    webhooks: WebhookRoom
+    analytics: AnalyticsRoom
     inbox: Inbox
     health: Health
     heartbeats: Heartbeats
+    migrations: Sequence[Migration]
 
     async def start(self) -> None:
         """Make collections and indexes, check them, run migrations.
@@ -115,81 +156,109 @@ class Wiring:
             IndexMissing: an invariant would rest on nothing (G11).
             PyMongoError: the database does not answer.
         """
-        await self.database.ensure(COLLECTIONS)
-        await Migrations(database=self.database, clock=self.clock, ids=self.ids).run_pending()
-        await self.database.verify(COLLECTIONS)
+        with unhurried():
+            await self.database.ensure(COLLECTIONS)
+            await Migrations(database=self.database, clock=self.clock, ids=self.ids).run_pending(self.migrations)
+            await self.database.verify(COLLECTIONS)
 
     async def close(self) -> None:
         """Close every connection and thread."""
         self.passwords.close()
         await self.processor.close()
+        await self.webhooks.sender.close()
         await self.database.close()
 
 
-def wire(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> Wiring:
+def wire(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    listeners: Sequence[CommandListener] = (),
+    operation_seconds: float | None = None,
+) -> Wiring:
     """Build every service. Nothing connects before it is used.
 
     Args:
         settings: of the deployment.
         clock: another clock than the system's, for tests.
         ids: another source of ids, for tests.
+        listeners: who else hears of each database command, for tests.
+        operation_seconds: how long an operation of the database may keep a client waiting; None where nobody waits.
     """
     clock = clock or SystemClock()
     ids = ids or RandomIds(clock)
     metrics = Metrics.create()
-    database = Database.connect(
-        settings.mongodb_url or _LOCAL_MONGODB, name=settings.database_name, listeners=[metrics.database_listener()]
-    )
+    database = _database(settings, [metrics.database_listener(), *listeners], operation_seconds)
     processor = _processor(settings, clock, metrics)
-    audit = Audit(AuditStore(database), clock, ids)
-    merchants = _merchants(settings, database, audit, clock, ids)
-    identity = _identity(settings, database, merchants, audit, clock, ids)
-    payments, outcomes, checks = _payments(settings, database, merchants, processor, metrics, clock, ids)
-    inbox_store = InboxStore(database)
-    inbox = Inbox(
-        store=inbox_store,
-        secrets=merchants,
-        reader=RazorpayEventReader(),
-        outcomes=outcomes,
-        clock=clock,
-        ids=ids,
-        on_event=lambda event_type, end: metrics.inbox_ends.labels(event_type, end).inc(),
-    )
-    heartbeats = Heartbeats(database)
-    samplers = (
-        _inbox_sampler(inbox_store, metrics, clock),
-        _heartbeat_sampler(heartbeats, metrics, clock),
-        _breaker_sampler(processor, metrics, settings),
-    )
+    ground = _ground(database, clock, ids)
+    audit, outbox = ground["audit"], ground["outbox"]
+    merchants = merchants_of(settings, database, audit, clock, ids)
+    identity = identity_of(settings, database, merchants, audit, clock, ids)
+    books = ledger_of(database, metrics, clock, ids)
+    gateways = MerchantGateways(merchants, processor)
+    facts = Facts(books["ledger"], outbox)
+    payments = payments_of(settings, database, merchants, gateways, facts, metrics)
+    refunds = refunds_of(database, metrics, of_payments=payments, facts=facts)
+    disputes = disputes_of(database, metrics, of_payments=payments, facts=facts)
+    links = links_of(settings, database, payments["payments"], outbox, merchants)
+    inbox = _inbox(database, merchants, payments["outcomes"], refunds, disputes, metrics)
+    recovery = recovery_of(database, metrics, merchants, ground["leases"], Rooms(payments, refunds, disputes))
+    webhooks = webhooks_of(settings, database, metrics, merchants)
     return Wiring(
         settings=settings,
         clock=clock,
         ids=ids,
         metrics=metrics,
+        pages=pages_of(settings),
         database=database,
         processor=processor,
         merchants=merchants,
-        audit=audit,
-        idempotency=Idempotency(store=IdempotencyStore(database), ids=ids),
-        payments=payments,
-        outcomes=outcomes,
-        checks=checks,
+        drain=_drain(settings, outbox, _handlers_of(refunds, links, webhooks), metrics),
+        recovery=recovery,
+        webhooks=webhooks,
+        refunds=refunds,
+        disputes=disputes,
+        analytics=analytics_of(database, clock),
+        links=links,
+        checkout=checkout_of(settings, merchants, payments, refunds),
         inbox=inbox,
-        health=Health(database=database, clock=clock, samplers=samplers),
-        heartbeats=heartbeats,
+        health=_health(settings, database, metrics, clock, processor),
+        **ground,
         **identity,
+        **books,
+        **payments,
     )
 
 
-_LOCAL_MONGODB = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
+class _Ground(TypedDict):
+    """What every room may need and no room owns."""
+
+    audit: Audit
+    outbox: Outbox
+    idempotency: Idempotency
+    leases: Leases
+    heartbeats: Heartbeats
 
 
-class _Identity(TypedDict):
-    passwords: Passwords
-    accounts: Accounts
-    sessions: Sessions
-    api_keys: ApiKeys
-    guard: Guard
+def _ground(database: Database, clock: Clock, ids: Ids) -> _Ground:
+    return {
+        "audit": Audit(AuditStore(database), clock, ids),
+        "outbox": Outbox(OutboxStore(database), clock, ids),
+        "idempotency": Idempotency(store=IdempotencyStore(database), ids=ids),
+        "leases": Leases(database, owner=ids.new(Prefix.LEASE)),
+        "heartbeats": Heartbeats(database),
+    }
+
+
+def _database(settings: Settings, listeners: Sequence[CommandListener], operation_seconds: float | None) -> Database:
+    return Database.connect(
+        settings.mongodb_address,
+        name=settings.database_name,
+        listeners=listeners,
+        transaction_seconds=operation_seconds or TRANSACTION_SECONDS,
+        operation_seconds=operation_seconds,
+    )
 
 
 def _processor(settings: Settings, clock: Clock, metrics: Metrics) -> RazorpayGateways:
@@ -210,143 +279,51 @@ def _processor(settings: Settings, clock: Clock, metrics: Metrics) -> RazorpayGa
     )
 
 
-def _merchants(settings: Settings, database: Database, audit: Audit, clock: Clock, ids: Ids) -> Merchants:
-    return Merchants(
-        store=MerchantStore(database),
-        audit=audit,
-        vault=Vault.of(settings.secret_key.get_secret_value(), settings.secret_key_previous.get_secret_value()),
-        clock=clock,
-        ids=ids,
-        deployment_keys=ProcessorKeys(
-            settings.razorpay_key_id, settings.razorpay_key_secret.get_secret_value(), settings.default_mode
-        ),
-        cache=TtlCache(clock, MERCHANT_CACHE_SECONDS),
-        opened=TtlCache(clock, MERCHANT_CACHE_SECONDS),
-    )
+def _health(
+    settings: Settings, database: Database, metrics: Metrics, clock: Clock, processor: RazorpayGateways
+) -> Health:
+    samplers = samplers_of(database, metrics, clock, processor, host=settings.processor_url)
+    return Health(database=database, clock=clock, samplers=samplers)
 
 
-def _identity(
-    settings: Settings, database: Database, merchants: Merchants, audit: Audit, clock: Clock, ids: Ids
-) -> _Identity:
-    users, sessions_store, keys_store = UserStore(database), SessionStore(database), KeyStore(database)
-    passwords = Passwords.create(
-        use_argon2=settings.password_scheme is PasswordScheme.ARGON2ID,
-        bcrypt_rounds=settings.bcrypt_rounds,
-        workers=settings.password_hash_workers,
-    )
-    tokens = Tokens.create(
-        clock=clock,
-        algorithm=settings.algorithm.value,
-        secret=settings.secret_key.get_secret_value(),
-        previous_secret=settings.secret_key_previous.get_secret_value(),
-        access_minutes=settings.access_token_expire_minutes,
-    )
-    sessions = Sessions(
-        store=sessions_store,
-        users=users,
-        passwords=passwords,
-        tokens=tokens,
-        throttle=Throttle(AttemptStore(database), clock),
-        audit=audit,
-        clock=clock,
-        ids=ids,
-        refresh_days=settings.refresh_token_expire_days,
-    )
-    accounts = Accounts(
-        database=database,
-        users=users,
-        sessions=sessions,
-        merchants=merchants,
-        passwords=passwords,
-        audit=audit,
-        clock=clock,
-        ids=ids,
-        signup_enabled=settings.signup_enabled,
-    )
-    guard = Guard(
-        users=users,
-        sessions=sessions_store,
-        keys=keys_store,
-        tokens=tokens,
-        clock=clock,
-        default_mode=settings.default_mode,
-        cache=TtlCache(clock, GUARD_CACHE_SECONDS),
-    )
-    return {
-        "passwords": passwords,
-        "accounts": accounts,
-        "sessions": sessions,
-        "api_keys": ApiKeys(store=keys_store, tokens=tokens, audit=audit, clock=clock, ids=ids),
-        "guard": guard,
-    }
-
-
-def _payments(
-    settings: Settings,
+def _inbox(
     database: Database,
     merchants: Merchants,
-    processor: RazorpayGateways,
+    outcomes: Outcomes,
+    refunds: RefundRoom,
+    disputes: DisputeRoom,
     metrics: Metrics,
-    clock: Clock,
-    ids: Ids,
-) -> tuple[Payments, Outcomes, PaymentChecks]:
-    store, intents = PaymentStore(database), IntentStore(database)
-    gateways = MerchantGateways(merchants, processor)
-
-    def on_change(payment: Payment, before: PaymentStatus, source: Source) -> None:
-        if payment.status is not before:
-            metrics.payment_moves.labels(payment.status.value, source.value).inc()
-        if payment.review:
-            metrics.payments_in_review.inc()
-
-    payments = Payments(
-        store=store,
-        intents=intents,
-        gateways=gateways,
-        clock=clock,
-        ids=ids,
-        expiry_minutes=settings.payment_expiry_minutes,
-    )
-    outcomes = Outcomes(
-        store=store,
-        intents=intents,
-        gateways=gateways,
-        clock=clock,
-        ids=ids,
-        accepts_late=merchants.accepts_late,
-        on_change=on_change,
-    )
-    checks = PaymentChecks(
-        store=store,
-        payments=payments,
+) -> Inbox:
+    return Inbox(
+        store=InboxStore(database),
+        secrets=merchants,
+        reader=RazorpayEventReader(),
         outcomes=outcomes,
-        clock=clock,
-        on_check=lambda end: metrics.payment_checks.labels(end).inc(),
+        refunds=refunds.outcomes,
+        disputes=disputes.outcomes,
+        clock=outcomes.clock,
+        ids=outcomes.ids,
+        on_event=lambda event_type, end: metrics.inbox_ends.labels(event_type, end).inc(),
     )
-    return payments, outcomes, checks
 
 
-def _inbox_sampler(store: InboxStore, metrics: Metrics, clock: Clock) -> Sampler:
-    async def sample() -> None:
-        depth, oldest = await store.measure_backlog()
-        metrics.inbox_depth.set(depth)
-        metrics.inbox_age_seconds.set((clock.now() - oldest).total_seconds() if oldest else 0)
-
-    return sample
+def _handlers_of(refunds: RefundRoom, links: LinkRoom, webhooks: WebhookRoom) -> Mapping[str, Handler]:
+    """Return how each piece of the outbox's work is done, by its name: from the rooms' tasks."""
+    news = {EVERY_EVENT: webhooks.deliveries.queue_event}
+    return {**refunds.jobs.handlers(), **links.jobs.handlers(), **news}
 
 
-def _heartbeat_sampler(heartbeats: Heartbeats, metrics: Metrics, clock: Clock) -> Sampler:
-    async def sample() -> None:
-        newest = await heartbeats.find_newest("worker")
-        age = (clock.now() - newest).total_seconds() if newest else float("inf")
-        metrics.worker_heartbeat_age_seconds.set(max(0.0, age))
-
-    return sample
-
-
-def _breaker_sampler(processor: RazorpayGateways, metrics: Metrics, settings: Settings) -> Sampler:
-    async def sample() -> None:
-        is_open = processor.breaker_state is not BreakerState.CLOSED
-        metrics.breaker_open.labels(settings.processor_url).set(int(is_open))
-
-    return sample
+def _drain(settings: Settings, outbox: Outbox, handlers: Mapping[str, Handler], metrics: Metrics) -> Drain:
+    runner = OutboxRunner(
+        store=outbox.store,
+        handlers=handlers,
+        clock=outbox.clock,
+        ids=outbox.ids,
+        rng=random.Random(),  # noqa: S311  jitter, not secrecy
+        on_end=lambda name, end: metrics.outbox.items.labels(name, end).inc(),
+    )
+    wake, queue_url = Wake(outbox.store), settings.queue_url.get_secret_value()
+    if not queue_url:
+        return Drain(runner, wake)
+    broker = load_extra("app.outbox.taskiq_broker", setting="QUEUE_URL", extra="queue").TaskiqBroker.of(queue_url)
+    return Drain(runner, wake, dispatcher=Dispatcher(runner, wake, broker, outbox.clock))

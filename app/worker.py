@@ -1,4 +1,4 @@
-"""The background door: applies the processor's events and looks at payments nobody told us about.
+"""The background door: applies the processor's events, looks at payments nobody told us about, drains the outbox.
 
 Any number of workers may run: every piece of work is leased in MongoDB, and applying it twice changes nothing.
 """
@@ -7,12 +7,14 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 from pymongo.errors import PyMongoError
 
 from app.config import Settings
+from app.kit.garbage import spare_the_lasting
 from app.kit.logs import configure_logs
 from app.observability import start_error_tracking
 from app.wiring import Wiring, wire
@@ -21,11 +23,39 @@ _log = structlog.get_logger("app.worker")
 
 INBOX_LANES = 8
 CHECK_LANES = 4
+REFUND_LANES = 2
+WEBHOOK_LANES = 8
 _HEARTBEAT_SECONDS = 5.0
 _TROUBLE_SECONDS = 1.0
 
 Work = Callable[[], Awaitable[bool]]
 """Does one piece of work; tells whether there was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One sort of work, and how many pieces of it are done at the same time."""
+
+    name: str
+    work: Work
+    width: int
+
+
+def lanes_of(wiring: Wiring) -> tuple[Lane, ...]:
+    """Return everything that a worker does, each sort in a lane of its own, so that none waits for another."""
+    return (
+        Lane("inbox", wiring.inbox.apply_next, INBOX_LANES),
+        Lane("payment_checks", wiring.checks.check_next, CHECK_LANES),
+        Lane("webhooks", wiring.webhooks.deliveries.deliver_next, WEBHOOK_LANES),
+        Lane("ledger_seals", wiring.ledger.seal_next, 1),
+        Lane("ledger_checks", wiring.book_checks.check_next, 1),
+        Lane("refund_checks", wiring.refunds.checks.check_next, REFUND_LANES),
+        Lane("dispute_checks", wiring.disputes.checks.check_next, 1),
+        Lane("sweeps", wiring.recovery.sweeps.sweep_next, 1),
+        Lane("enrolment", wiring.recovery.enrolment.enroll_next, 1),
+        Lane("analytics", wiring.analytics.counting.count_next, 1),
+        Lane("invariants", wiring.recovery.invariants.check_next, 1),
+    )
 
 
 async def run_worker(settings: Settings, *, ready_file: Path | None = None) -> None:
@@ -43,10 +73,11 @@ async def run_worker(settings: Settings, *, ready_file: Path | None = None) -> N
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
     await wiring.start()
+    spare_the_lasting()
     try:
         if ready_file is not None:
             ready_file.write_text("ready\n", encoding="ascii")  # noqa: ASYNC240  once, before any work
-        _log.info("worker_started", inbox_lanes=INBOX_LANES, check_lanes=CHECK_LANES)
+        _log.info("worker_started", **{lane.name: lane.width for lane in lanes_of(wiring)})
         await work_until(stopping, wiring, idle_seconds=settings.worker_poll_seconds)
     finally:
         await wiring.close()
@@ -55,27 +86,56 @@ async def run_worker(settings: Settings, *, ready_file: Path | None = None) -> N
 
 async def work_until(stopping: asyncio.Event, wiring: Wiring, *, idle_seconds: float) -> None:
     """Run every lane until the event is set; each lane ends after the piece of work it is at."""
-    async with asyncio.TaskGroup() as lanes:
-        for _ in range(INBOX_LANES):
-            lanes.create_task(_lane(wiring.inbox.apply_next, stopping, idle_seconds))
-        for _ in range(CHECK_LANES):
-            lanes.create_task(_lane(wiring.checks.check_next, stopping, idle_seconds))
-        lanes.create_task(_beat(wiring, stopping))
+    watches = [(_Watch(stopping, idle_seconds), lane) for lane in lanes_of(wiring)]
+    async with asyncio.TaskGroup() as group:
+        for watch, lane in watches:
+            for _ in range(lane.width):
+                group.create_task(_run(lane.work, watch))
+        group.create_task(wiring.drain.work_until(stopping, idle_seconds=idle_seconds))
+        group.create_task(_beat(wiring, stopping))
+        await stopping.wait()
+        for watch, _ in watches:
+            watch.report_work()
 
 
-async def _lane(work: Work, stopping: asyncio.Event, idle_seconds: float) -> None:
+class _Watch:
+    """Of a lane's runners with nothing to do, one at a time rests, then looks; who finds work sends the next.
+
+    An idle lane so asks the database as often as one runner would, and a busy one still grows to its full width.
+    """
+
+    def __init__(self, stopping: asyncio.Event, idle_seconds: float) -> None:
+        self.stopping = stopping
+        self._idle_seconds = idle_seconds
+        self._turn = asyncio.Lock()
+        self._found = asyncio.Event()
+
+    def report_work(self) -> None:
+        """Let whoever rests look at once: where one piece of work was, there are often more."""
+        self._found.set()
+
+    async def rest(self) -> None:
+        """Wait for a turn, and then until it is time to look, or somebody found work, or the worker stops."""
+        async with self._turn:
+            if not self.stopping.is_set():
+                await _rest(self._found, self._idle_seconds)
+            self._found.clear()
+
+
+async def _run(work: Work, watch: _Watch) -> None:
     """Do one piece after another; rest when there is none, and longer when the database has trouble."""
-    while not stopping.is_set():
+    while not watch.stopping.is_set():
         try:
-            rest = 0.0 if await work() else idle_seconds
+            if await work():
+                watch.report_work()
+            else:
+                await watch.rest()
         except PyMongoError as error:
             _log.warning("worker_database_trouble", error=type(error).__name__)
-            rest = _TROUBLE_SECONDS
+            await _rest(watch.stopping, _TROUBLE_SECONDS)
         except Exception:  # noqa: BLE001  a defect in one piece of work must not end the lane
             _log.exception("worker_defect")
-            rest = _TROUBLE_SECONDS
-        if rest:
-            await _rest(stopping, rest)
+            await _rest(watch.stopping, _TROUBLE_SECONDS)
 
 
 async def _beat(wiring: Wiring, stopping: asyncio.Event) -> None:
@@ -88,6 +148,6 @@ async def _beat(wiring: Wiring, stopping: asyncio.Event) -> None:
         await _rest(stopping, _HEARTBEAT_SECONDS)
 
 
-async def _rest(stopping: asyncio.Event, seconds: float) -> None:
+async def _rest(until: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(stopping.wait(), timeout=seconds)
+        await asyncio.wait_for(until.wait(), timeout=seconds)

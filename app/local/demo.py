@@ -1,4 +1,4 @@
-"""`make demo`: a merchant signs up and is paid, refused, and paid late, before your eyes.
+"""`make demo`: a merchant signs up and is paid, gives money back, is refused, and is paid late, before your eyes.
 
 Everything goes through the public API and the simulator's doors, as a merchant's backend and a customer's browser
 would do it. The exit status is 0 only when every payment ends in the state it must.
@@ -16,6 +16,18 @@ import aiohttp
 from app.kit.clock import Clock
 
 Say = Callable[[str], None]
+
+EVENTS = (
+    "payment.authorized",
+    "payment.captured",
+    "payment.failed",
+    "order.paid",
+    "refund.created",
+    "refund.processed",
+    "refund.failed",
+    "refund.speed_changed",
+)
+"""What a merchant of ours lets the processor tell us."""
 
 _AMOUNT = 50000
 _PATIENCE_SECONDS = 20.0
@@ -55,7 +67,7 @@ class _Door:
 
 @dataclass(slots=True)
 class Demo:
-    """The three stories. `say` prints one line."""
+    """The four stories. `say` prints one line."""
 
     api_url: str
     simulator_url: str
@@ -79,10 +91,11 @@ class Demo:
         await self._session.close()
 
     async def run(self) -> None:
-        """Tell all three stories. Raises DemoFailed."""
+        """Tell all four stories. Raises DemoFailed."""
         try:
             await self._become_merchant()
-            await self._story_paid()
+            paid = await self._story_paid()
+            await self._story_refunded(paid)
             await self._story_failed()
             await self._story_late()
         except aiohttp.ClientConnectionError:
@@ -123,13 +136,13 @@ class Demo:
             {
                 "url": f"{self.api_url}/api/v1/webhooks/razorpay/{merchant['id']}",
                 "secret": rotated["secret"],
-                "events": ["payment.authorized", "payment.captured", "payment.failed", "order.paid"],
+                "events": list(EVENTS),
                 "active": True,
             },
         )
         self._step("webhook registered", f"/api/v1/webhooks/razorpay/{merchant['id']}")
 
-    async def _story_paid(self) -> None:
+    async def _story_paid(self) -> dict[str, Any]:
         self.say("A customer pays ₹500.00, and the merchant captures it")
         payment = await self._create("Two tickets", capture_method="manual")
         paid = await self._pay(payment, {"method": "card", "outcome": "success"})
@@ -146,6 +159,31 @@ class Demo:
         final = await self._wait_for(payment["id"], "completed")
         self._show_history(final)
         _expect(final["amount_captured"] == _AMOUNT, "the whole amount must be captured")
+        await self._show_entries(final, "capture", "fee")
+        return final
+
+    async def _story_refunded(self, payment: Mapping[str, Any]) -> None:
+        self.say("The customer returns one ticket, and then the other")
+        part = await self._refund(payment, {"amount": 20000, "reason": "One ticket returned"})
+        shown = await self._wait_for(payment["id"], "partially_refunded")
+        self._step("=> partially_refunded", f"₹{shown['amount_refundable'] / 100:.2f} may still be refunded")
+        await self._wait_for_webhook("refund.processed")
+        rest = await self._refund(payment, {})
+        _expect(rest["amount"] == _AMOUNT - part["amount"], "without an amount, everything that is left goes back")
+        final = await self._wait_for(payment["id"], "refunded")
+        self._step("=> refunded", f"₹{final['amount_refunded'] / 100:.2f} in two refunds")
+        await self._show_entries(final, "refund", "refund_payout")
+
+    async def _refund(self, payment: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+        """Refund with a key, and once more with the same one."""
+        key, path = secrets.token_urlsafe(16), f"/payments/{payment['id']}/refunds"
+        answer = await self._api.ask("POST", path, body, key=key)
+        again = await self._api.ask("POST", path, body, key=key)
+        _expect(answer == again, "a repeated Idempotency-Key must give the very same answer")
+        refund: dict[str, Any] = answer["data"]
+        amount = f"₹{refund['amount'] / 100:.2f}"
+        self._step("refunded", f"{amount}: {refund['id']} is {refund['status']}; repeating the key changed nothing")
+        return refund
 
     async def _story_failed(self) -> None:
         self.say("A customer's bank declines")
@@ -220,6 +258,15 @@ class Demo:
             self._step(f"  {entry['event']}", f"by {entry['source']}, payment {entry['status']}")
         captured = f"{payment['amount_captured'] / 100:.2f}"
         self._step(f"=> {payment['status']}", f"captured ₹{captured}")
+
+    async def _show_entries(self, payment: Mapping[str, Any], *causes: str) -> None:
+        """Show what was booked for these causes: each entry with both of its sides, oldest first."""
+        found = (await self._api.ask("GET", f"/ledger/entries?payment_id={payment['id']}"))["data"]["items"]
+        for cause in causes:
+            booked = [entry["legs"] for entry in found[::-1] if entry["cause"] == cause]
+            _expect(bool(booked), f"there must be a ledger entry for the {cause}")
+            for leg in (leg for legs in booked for leg in legs):
+                self._step(f"  booked {cause}", f"{leg['side']:<6} {leg['account']:<20} ₹{leg['amount'] / 100:>8.2f}")
 
     def _step(self, what: str, detail: str) -> None:
         self.say(f"  {what:<24} {detail}")

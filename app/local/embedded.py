@@ -33,6 +33,8 @@ _POLL_SECONDS = 0.02
 _NOT_YET_INITIALIZED, _INVALID_REPLICA_SET_CONFIG = 94, 93
 _EPHEMERAL_PREFIX = "payment-gateway-mongod-"
 _EPHEMERAL_BYTES = 1024**3
+# By default what was dropped stays open for five minutes, for readers of the past; ours look back for a moment only.
+_OF_A_TEST_RUN = ("enableTestCommands=1", "minSnapshotHistoryWindowInSeconds=20")
 _SHORT_ELECTIONS = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 500}
 
 
@@ -58,6 +60,7 @@ class EmbeddedMongod:
     mongod_path: str | None = None
     port: int = 0
     is_ephemeral: bool = False
+    parameters: tuple[str, ...] = ()
     _binary: Path | None = field(init=False, default=None)
     _process: subprocess.Popen[bytes] | None = field(init=False, default=None)
 
@@ -68,17 +71,28 @@ class EmbeddedMongod:
         return cls(folder=root / "mongod", log=root / "logs" / "mongod.log", mongod_path=mongod_path, port=port)
 
     @classmethod
-    def ephemeral(cls, *, mongod_path: str | None = None) -> Self:
+    def ephemeral(cls, *, mongod_path: str | None = None, parameters: tuple[str, ...] = ()) -> Self:
         """Return a database for one test run: in memory where possible, with test commands, gone when stopped."""
         root = _ephemeral_root()
         _remove_abandoned(root)
         folder = Path(tempfile.mkdtemp(prefix=f"{_EPHEMERAL_PREFIX}{os.getpid()}-", dir=root))
-        return cls(folder=folder, log=folder / "mongod.log", mongod_path=mongod_path, is_ephemeral=True)
+        return cls(
+            folder=folder,
+            log=folder / "mongod.log",
+            mongod_path=mongod_path,
+            is_ephemeral=True,
+            parameters=parameters,
+        )
 
     @property
     def url(self) -> str:
         """Return the connection string; the port is known from `prepare` on."""
         return url_of(self.port)
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process that was started last, None before the first."""
+        return None if self._process is None else self._process.pid
 
     @property
     def exit_status(self) -> int | None:
@@ -167,11 +181,14 @@ class EmbeddedMongod:
         command += ["--replSet", REPLICA_SET, "--oplogSize", "128", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket"]
         command += ["--networkMessageCompressors", "snappy,zstd", "--quiet"]
         command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+        # A process that dies within a transaction leaves its locks behind until this ends; ours last 8 s at most.
+        command += ["--setParameter", "transactionLifetimeLimitSeconds=10"]
         # A lone node has nobody to hand over to, so there is nothing to wait for when it stops.
         command += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"]
-        if self.is_ephemeral:
-            command += ["--setParameter", "enableTestCommands=1"]
-        return command
+        for parameter in (*self.parameters, *(_OF_A_TEST_RUN if self.is_ephemeral else ())):
+            command += ["--setParameter", parameter]
+        # A test run drops hundreds of databases, whose files are let go at the next checkpoint: so that one comes soon.
+        return [*command, *(["--syncdelay", "5"] if self.is_ephemeral else [])]
 
 
 def become_primary(

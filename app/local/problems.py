@@ -34,6 +34,16 @@ class MongodFailed(LocalProblem):
         super().__init__(f"The embedded database did not start: {reason}; its log is {log}.")
 
 
+class DatabaseUnusable(LocalProblem):
+    """The database that MONGODB_URL names can't be used."""
+
+    def __init__(self, hosts: str, reason: str) -> None:
+        where = f" ({hosts})" if hosts else ""
+        super().__init__(
+            f"The database of MONGODB_URL{where} {reason}: correct MONGODB_URL, or leave it empty for the embedded one."
+        )
+
+
 class PortTaken(LocalProblem):
     """Another program listens where we want to."""
 

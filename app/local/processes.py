@@ -85,8 +85,19 @@ def end_strangers(pids: Iterable[int], *, grace_seconds: float) -> None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
         deadline = time.monotonic() + seconds
-        while (left := [pid for pid in left if command_line(pid)]) and time.monotonic() < deadline:
+        while (left := [pid for pid in left if not _has_ended(pid)]) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
+
+
+def _has_ended(pid: int) -> bool:
+    """Tell whether a process is gone with all it held; a dying one loses its command before it closes its sockets."""
+    if not _PROC.is_dir():
+        return not command_line(pid)
+    try:
+        state = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state in "ZX"
 
 
 def _tethered(command: Sequence[str], last_signal: int) -> list[str]:

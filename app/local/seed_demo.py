@@ -16,12 +16,12 @@ from app.auth.models import KEY_SCOPES, Role
 from app.auth.service import NewUser
 from app.config import SIMULATOR_KEY_SECRET, Settings
 from app.kit.scope import Mode, Scope
+from app.local.demo import EVENTS
 from app.web.principal import Principal, SubjectKind
 from app.wiring import Wiring, wire
 
 EMAIL = "demo@example.com"
 _FILE = "demo-account.json"
-_EVENTS = ("payment.authorized", "payment.captured", "payment.failed", "order.paid")
 _log = structlog.get_logger("app.local")
 
 
@@ -75,7 +75,7 @@ def _keep(file: Path, facts: dict[str, Any]) -> None:
 async def _register_webhook(settings: Settings, *, merchant: str, secret: str) -> None:
     """Tell the simulator where events go: it forgets everything when it stops, so each start says it again."""
     url = f"http://127.0.0.1:{settings.port}/api/v1/webhooks/razorpay/{merchant}"
-    body = {"url": url, "secret": secret, "events": list(_EVENTS), "active": True}
+    body = {"url": url, "secret": secret, "events": list(EVENTS), "active": True}
     headers = {"Authorization": aiohttp.encode_basic_auth(settings.razorpay_key_id, SIMULATOR_KEY_SECRET)}
     try:
         async with (

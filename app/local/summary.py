@@ -22,6 +22,7 @@ def table(plan: RunPlan, *, database_url: str, seconds: float, account: Mapping[
 def _places(plan: RunPlan, database_url: str) -> list[tuple[str, str]]:
     places = [
         ("API", plan.api_url),
+        ("Dashboard", f"{plan.api_url}/dashboard"),
         ("Swagger UI", f"{plan.api_url}/docs"),
         ("ReDoc", f"{plan.api_url}/redoc"),
     ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.local.embedded import EmbeddedMongod
+from app.local.given import require_database
 from app.local.lock import run_lock
 from app.local.logfiles import Follower, rotate, tail
 from app.local.plan import RunPlan
@@ -108,7 +109,8 @@ class Supervisor:
         for log in plan.logs.glob("*.log"):
             rotate(log)
         plan.worker_ready_file.unlink(missing_ok=True)
-        if not plan.uses_embedded_database:
+        if plan.mongodb_url:
+            require_database(plan.mongodb_url)
             return None
         mongod = EmbeddedMongod.in_folder(plan.data_dir, mongod_path=plan.mongod_path)
         mongod.prepare()

@@ -1,0 +1,34 @@
+"""The part of the wiring that builds the books."""
+
+from typing import TypedDict
+
+from app.database import Database
+from app.kit.clock import Clock
+from app.kit.ids import Ids
+from app.ledger import books_store, store
+from app.ledger.books_store import BookStore
+from app.ledger.models import CauseKind
+from app.ledger.service import Ledger
+from app.ledger.store import EntryStore
+from app.ledger.verification import BookChecks
+from app.web.metrics import Metrics
+
+LEDGER_COLLECTIONS = (*store.COLLECTIONS, *books_store.COLLECTIONS)
+
+
+class LedgerParts(TypedDict):
+    """What the wiring takes over of the books."""
+
+    ledger: Ledger
+    book_checks: BookChecks
+
+
+def ledger_of(database: Database, metrics: Metrics, clock: Clock, ids: Ids) -> LedgerParts:
+    """Return the books and their check."""
+    entries, books = EntryStore(database), BookStore(database)
+
+    def on_conflict(kind: CauseKind) -> None:
+        metrics.ledger.conflicts.labels(kind.value).inc()
+
+    ledger = Ledger(database=database, store=entries, books=books, clock=clock, ids=ids, on_conflict=on_conflict)
+    return {"ledger": ledger, "book_checks": BookChecks(database=database, store=entries, books=books, clock=clock)}
