@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,6 +46,18 @@ def database_name(request: pytest.FixtureRequest) -> str:
     """Return a name that no other worker and no other run uses."""
     worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
     return f"test-{worker}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+async def shared_world(mongodb_url: str, database_name: str) -> AsyncIterator[Any]:
+    """The whole product with its worker, one for each process of the run: every test has a merchant of its own.
+
+    A world of its own for each folder would keep them all working until the end of the run, and slow everybody down.
+    """
+    from tests.world import running_world  # noqa: PLC0415  most tests need no product, and importing it takes seconds
+
+    async with running_world(mongodb_url, f"{database_name}-world") as running:
+        yield running
 
 
 def _spawn(config: pytest.Config) -> EmbeddedMongod:

@@ -5,15 +5,15 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 
-from app.kit.clock import MovableClock
+from app.kit.clock import MovableClock, SystemClock
+from app.outbox.models import Lane
 from app.payments.models import Payment
 from app.wiring import Wiring
-from tests.world import Answer, Merchant, World, running_world
+from tests.world import Answer, Merchant, World, new_key, running_world
 
 AMOUNT = 50_000
 
@@ -33,7 +33,7 @@ class Stepped:
     async def create(self, *, key: str | None = None, **fields: Any) -> Answer:
         """Ask for a payment of ₹500.00."""
         body = {"amount": AMOUNT, "currency": "INR", **fields}
-        return await self.merchant.ask("POST", "/api/v1/payments", body, key=key or secrets.token_hex(8))
+        return await self.merchant.ask("POST", "/api/v1/payments", body, key=key or new_key())
 
     async def stored(self, payment_id: str) -> Payment:
         """Return the payment as it is stored."""
@@ -92,12 +92,36 @@ class Stepped:
             applied += 1
         return applied
 
+    async def drain(self, *, after_delays: bool = False) -> int:
+        """Work on every item of the outbox that is due, or on delayed ones too; return how many tries there were."""
+        if after_delays:
+            items = self.wiring.database.collection("outbox")
+            await items.update_many({"state": "waiting"}, [{"$set": {"due_at": "$$NOW"}}])
+        tries = 0
+        for lane in Lane:
+            while await self.wiring.drain.runner.run_next(lane):
+                tries += 1
+        return tries
+
     async def change(self, payment_id: str, **fields: Any) -> None:
         """Change a stored payment behind the product's back, as a crash or another process would have left it."""
         names = {name.replace("__", "."): value for name, value in fields.items()}
         payments = self.wiring.database.collection("payments")
         result = await payments.update_one({"_id": payment_id}, {"$set": names, "$inc": {"version": 1}})
         assert result.matched_count == 1
+
+    async def rows(self, collection: str) -> list[Any]:
+        """Return the documents of a collection, oldest first."""
+        return [row async for row in self.wiring.database.collection(collection).find().sort("_id")]
+
+    async def entries(self) -> list[tuple[str, str]]:
+        """Return what is booked, by cause."""
+        return sorted((row["cause"]["kind"], row["cause"]["id"]) for row in await self.rows("ledger_entries"))
+
+    async def events(self, subject: str) -> list[tuple[str, int]]:
+        """Return the events about a subject with their sequence, in that order."""
+        told = [row for row in await self.rows("outbox") if row["kind"] == "event" and row["subject"] == subject]
+        return sorted(((row["name"], row["sequence"]) for row in told), key=lambda event: event[1])
 
     async def suspense(self) -> list[Any]:
         """Return the money that is no payment's."""
@@ -106,10 +130,11 @@ class Stepped:
 
 @contextlib.asynccontextmanager
 async def stepped(
-    mongodb_url: str, database_name: str, *, webhooks: bool = False, **settings: Any
+    mongodb_url: str, database_name: str, *, webhooks: bool = False, **options: Any
 ) -> AsyncIterator[Stepped]:
     """Start it and sign one merchant up."""
-    clock = MovableClock(datetime.now(UTC))
+    # As exact as what the database keeps, so that a time that is read back is the time that was written.
+    clock = MovableClock(SystemClock().now())
     name = f"{database_name}-{secrets.token_hex(4)}"
-    async with running_world(mongodb_url, name, clock=clock, has_worker=False, **settings) as world:
+    async with running_world(mongodb_url, name, clock=clock, has_worker=False, **options) as world:
         yield Stepped(world, clock, await world.merchant(webhooks=webhooks))

@@ -1,5 +1,6 @@
 """The commands: what they print, how they end."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -8,9 +9,16 @@ from pymongo import MongoClient
 from typer.testing import CliRunner
 
 from app.cli import app
+from app.database import Database
+from app.kit.clock import SystemClock
+from app.kit.ids import RandomIds
+from app.kit.scope import Mode, Scope
+from app.outbox.models import ItemState, Lane, job
+from app.outbox.service import Outbox
+from app.outbox.store import COLLECTIONS, OutboxStore
 
 ROOT = Path(__file__).parents[1]
-EVERY = ("run", "api", "worker", "demo", "seed-demo", "migrate", "openapi", "error-reference")
+EVERY = ("run", "api", "worker", "demo", "seed-demo", "migrate", "openapi", "error-reference", "outbox")
 
 
 @pytest.fixture
@@ -46,6 +54,22 @@ def test_t9_a_refusal_names_the_setting(command):
     assert result.exit_code == 2
     assert "SECRET_KEY" in result.output
     assert "short" not in result.output.replace("too short", "")
+
+
+@pytest.mark.parametrize("name", ["api", "worker", "migrate"])
+def test_g5_a_database_that_does_not_answer_ends_every_command_in_one_sentence(command, name):
+    nowhere = "mongodb://keeper:hunter2@127.0.0.1:1/?serverSelectionTimeoutMS=100"
+    result = command(name, MONGODB_URL=nowhere, DATABASE_WAIT_SECONDS=2)
+    assert result.exit_code == 3
+    assert "No MongoDB primary answers at 127.0.0.1:1 (ServerSelectionTimeoutError). Waiting ..." in result.output
+    assert result.output.splitlines()[-1].startswith("Stopped: No MongoDB primary answers at 127.0.0.1:1")
+    assert "Traceback" not in result.output
+    assert "hunter2" not in result.output
+
+
+def test_t9_what_is_no_address_of_a_database_is_refused(command):
+    result = command("api", MONGODB_URL="mongodb://somewhere:port")
+    assert (result.exit_code, result.output) == (2, "Refused: MONGODB_URL is no address of a database (ValueError).\n")
 
 
 def test_migrate_makes_the_database(command, mongodb_url, database_name):
@@ -90,3 +114,47 @@ def test_a_demo_without_service_fails_with_the_way_out(command):
     result = command("demo", PORT="9", SIMULATOR_PORT="9", HOST="127.0.0.1")
     assert result.exit_code == 1
     assert "make run" in result.output
+
+
+@pytest.fixture
+def parked(mongodb_url, database_name):
+    """Return the settings of a database with two items that were parked and one that waits."""
+    name = f"{database_name}-cli-outbox"
+    asyncio.run(park(mongodb_url, name, count=2))
+    yield {"MONGODB_URL": mongodb_url, "DATABASE_NAME": name}
+    with MongoClient(mongodb_url) as client:
+        client.drop_database(name)
+
+
+async def park(url, name, *, count):
+    database = Database.connect(url, name=name)
+    await database.ensure(COLLECTIONS)
+    outbox = Outbox(OutboxStore(database), SystemClock(), RandomIds())
+    scope = Scope("mer_1", Mode.LIVE)
+    jobs = [job("refund.send", f"ref_{number}") for number in range(count + 1)]
+    await database.transaction(lambda session: outbox.add(scope, jobs, session=session))
+    for _ in range(count):
+        claimed = await outbox.store.claim_due_item(Lane.PAYMENTS, owner="lse_1")
+        await outbox.store.finish_item(scope, claimed, ItemState.PARKED, at=outbox.clock.now(), reason="defect")
+    await database.close()
+
+
+def test_p4_what_is_parked_is_listed_and_replayed_from_the_command_line(command, parked):
+    lines = [json.loads(line) for line in command("outbox", "list", **parked).output.splitlines()]
+    assert [(line["merchant"], line["mode"], line["reason"]) for line in lines] == [("mer_1", "live", "defect")] * 2
+    assert lines[0]["id"] > lines[1]["id"]
+    assert len(command("outbox", "list", "--state", "waiting").output.splitlines()) == 1
+    assert len(command("outbox", "list", "--limit", "1").output.splitlines()) == 1
+    replayed = command("outbox", "replay", lines[0]["id"])
+    assert (replayed.exit_code, replayed.output) == (0, f"{lines[0]['id']}: will be worked on again.\n")
+    assert len(command("outbox", "list").output.splitlines()) == 1
+
+
+def test_what_cannot_be_replayed_is_said_and_does_not_stop_the_others(command, parked):
+    first, second = (json.loads(line)["id"] for line in command("outbox", "list", **parked).output.splitlines())
+    ended = command("outbox", "replay", first, "job_nowhere", first, second)
+    assert ended.exit_code == 1
+    assert ended.output.count("will be worked on again") == 2
+    assert "There is no outbox item with this id." in ended.output
+    assert "waiting to be worked on already" in ended.output
+    assert command("outbox", "list").output == ""

@@ -77,6 +77,7 @@ CARELESS: list[tuple[str, dict[str, Any]]] = [
     ("DEMO_ACCOUNT", {"demo_account": True}),
     ("MONGODB_URL", {"mongodb_url": "", "razorpay_key_id": "rzp_test_IEIaMR65cu6nz3"}),
     ("RAZORPAY_KEY_ID", {"razorpay_key_id": "rzp_test_simulator", "razorpay_key_secret": "simulator_secret"}),
+    ("FAULT_POINT", {"fault_point": "payments.asked"}),
     ("CORS_ORIGINS", {"cors_origins": "*"}),
     ("CORS_ORIGINS", {"cors_origins": "https://shop.example.com, *"}),
     ("ALLOWED_HOSTS", {"allowed_hosts": "*"}),
@@ -148,6 +149,7 @@ MIXED: list[tuple[str, dict[str, Any]]] = [
     ("RAZORPAY_KEY_SECRET", {"razorpay_key_id": "rzp_test_a"}),
     ("RAZORPAY_KEY_SECRET", {"razorpay_key_id": "rzp_live_a", "mongodb_url": "mongodb://db"}),
     ("MONGODB_URL", {"razorpay_key_id": "rzp_live_a", "razorpay_key_secret": "x"}),
+    ("MONGODB_URL", {"mongodb_url": "postgres://db"}),
 ]
 
 
@@ -181,7 +183,7 @@ def test_t6_a_refusal_and_a_representation_show_no_secret() -> None:
     with pytest.raises(ValidationError) as refused_together:
         settings(**values, environment="production")
     assert canary not in str(refused_together.value)
-    assert canary not in repr(settings(**values))
+    assert canary not in repr(settings(**values, mongodb_url=f"mongodb://user:{canary}@db"))
 
 
 def test_the_variables_of_the_seed_keep_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,6 +213,18 @@ def test_the_variables_of_the_seed_keep_their_names(monkeypatch: pytest.MonkeyPa
     assert read.razorpay_webhook_secret.get_secret_value() == "hook"
     assert read.allowed_hosts == ("a.example", "b.example")
     assert read.cors_origins == ("https://a.example",)
+
+
+@pytest.mark.parametrize("url", ["amqp://a:b@c/", "amqps://c/v", "redis://c:6379/0", "rediss://:pw@c", ""])
+def test_a_broker_is_rabbitmq_or_redis_or_none(url: str) -> None:
+    assert settings(queue_url=url).queue_url.get_secret_value() == url
+
+
+@pytest.mark.parametrize("url", ["kafka://a:hush@c", "amqp://", "hush:5672", "http://:hush@c/", "amqp:hush"])
+def test_t9_another_address_for_the_broker_is_refused_without_repeating_it(url: str) -> None:
+    (sentence,) = refusals(queue_url=url)
+    assert sentence.startswith("QUEUE_URL must be")
+    assert "hush" not in sentence
 
 
 def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

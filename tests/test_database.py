@@ -1,10 +1,12 @@
 """MongoDB: the client's promises, transactions that run twice, indexes that must be there (D10, G8, G9, G11)."""
 
 import asyncio
+import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +17,13 @@ from pymongo.write_concern import WriteConcern
 from app.database import (
     Collection,
     Database,
+    DatabaseUnreachable,
     Index,
     IndexMissing,
     NetworkInsideTransaction,
     Session,
     refuse_inside_transaction,
+    unhurried,
 )
 from app.local.embedded import EmbeddedMongod
 
@@ -103,6 +107,79 @@ async def test_g5_a_cluster_without_a_primary_is_given_up_on_in_time() -> None:
         await database.ping()
     assert time.monotonic() - began < 2
     await database.close()
+
+
+async def test_a_client_that_is_closed_while_it_connects_leaves_no_socket_open() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        # The listener's queue is filled, so that the client's connections hang.
+        with ExitStack() as waiting:
+            for _ in range(4):
+                one = waiting.enter_context(socket.socket())
+                one.setblocking(False)
+                one.connect_ex(("127.0.0.1", port))
+            before = connecting_to(port)
+            url = f"mongodb://127.0.0.1:{port}/?directConnection=true&connectTimeoutMS=300"
+            database = Database.connect(url, name="x")
+            asking = asyncio.create_task(database.ping())
+            async with asyncio.timeout(5):
+                while connecting_to(port) <= before:
+                    await asyncio.sleep(0.01)
+            await database.close()
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            assert connecting_to(port) <= before
+
+
+def connecting_to(port: int) -> int:
+    """Return how many sockets of this machine are connected, or about to be, to a port; the system counts them."""
+    rows = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    live = {"01", "02"}  # established, and waiting for an answer
+    return sum(row.split()[2].endswith(f":{port:04X}") and row.split()[3] in live for row in rows)
+
+
+@pytest.fixture
+async def hurried(breakable_url: str) -> AsyncIterator[Database]:
+    database = Database.connect(breakable_url, name=f"hurried-{uuid.uuid4().hex[:6]}", operation_seconds=1)
+    yield database
+    await database.close()
+
+
+async def test_g5_an_operation_keeps_a_client_waiting_no_longer_than_its_bound(
+    breakable: Database, hurried: Database
+) -> None:
+    await hurried.ping()
+    async with failing(breakable, "alwaysOn", failCommands=["insert"], blockConnection=True, blockTimeMS=5000):
+        began = time.monotonic()
+        with pytest.raises(PyMongoError):
+            await hurried.collection("things").insert_one({})
+        assert time.monotonic() - began < 4
+
+
+async def test_g5_a_report_may_take_longer_than_a_request(breakable: Database, hurried: Database) -> None:
+    async def count(session: Session) -> int:
+        return len(await hurried.collection("things").find(session=session).to_list())
+
+    await hurried.ensure([THINGS])
+    async with failing(breakable, "alwaysOn", failCommands=["find"], blockConnection=True, blockTimeMS=1500):
+        assert await hurried.snapshot(count) == 0
+        with unhurried():
+            assert await hurried.collection("things").find_one() is None
+
+
+async def test_g5_a_database_that_turns_us_away_is_not_waited_for(breakable: Database) -> None:
+    async with failing(breakable, {"times": 1}, failCommands=["ping"], errorCode=18):
+        with pytest.raises(DatabaseUnreachable, match=r"turned us away \(code 18\)"):
+            await breakable.await_primary(seconds=600, on_wait=print)
+
+
+async def test_g5_a_primary_that_comes_late_is_waited_for(breakable: Database) -> None:
+    heard: list[str] = []
+    async with failing(breakable, {"times": 1}, failCommands=["ping"], closeConnection=True):
+        await breakable.await_primary(seconds=60, on_wait=heard.append)
+    assert len(heard) == 1
 
 
 async def test_a_living_database_answers(database: Database) -> None:

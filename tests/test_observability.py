@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from app.config import Settings
-from app.observability import ExtraMissing, _extra, scrubbed_event, start_error_tracking, telemetry_of
+from app.kit.extras import ExtraMissing, load_extra
+from app.observability import scrubbed_event, start_error_tracking, telemetry_of
 
 PLANTED = {
     "a bearer token": "Bearer abcdef.ghijkl-mnop",
@@ -115,4 +116,4 @@ def test_traces_are_sampled_and_carry_no_logs():
 
 def test_a_setting_without_its_package_says_which_one_is_missing():
     with pytest.raises(ExtraMissing, match=r"SENTRY_DSN is set.*extra `sentry`"):
-        _extra("a_package_that_nobody_has", setting="SENTRY_DSN", extra="sentry")
+        load_extra("a_package_that_nobody_has", setting="SENTRY_DSN", extra="sentry")

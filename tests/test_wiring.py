@@ -9,6 +9,7 @@ from app.config import Settings
 from app.kit.clock import MovableClock, SystemClock
 from app.kit.ids import RandomIds
 from app.kit.scope import Mode, Scope
+from app.outbox.models import Lane, job
 from app.tenants.service import ProcessorNotConfigured
 from app.wiring import COLLECTIONS, wire
 
@@ -93,9 +94,36 @@ async def test_what_is_measured_on_demand_follows_the_facts(wiring):
         await sample()
     assert metrics.worker_heartbeat_age_seconds._value.get() == float("inf")
     assert metrics.inbox_depth._value.get() == metrics.inbox_age_seconds._value.get() == 0
+    assert metrics.outbox.waiting.labels("payments")._value.get() == 0
+    work = [job("refund.send", f"ref_{number}") for number in range(3)]
+    scope = Scope("mer_nobody", wiring.settings.default_mode)
+    await wiring.database.transaction(lambda session: wiring.outbox.add(scope, work, session=session))
     await wiring.heartbeats.record("worker")
     clock.moment = await wiring.heartbeats.find_newest("worker") + timedelta(seconds=42)
     for sample in wiring.health.samplers:
         await sample()
     assert metrics.worker_heartbeat_age_seconds._value.get() == 42
+    assert metrics.outbox.waiting.labels("payments")._value.get() == 3
+    assert 42 <= metrics.outbox.oldest_seconds.labels("payments")._value.get() < 60
+    assert metrics.outbox.oldest_seconds.labels("bulk")._value.get() == 0
     assert metrics.breaker_open.labels(wiring.settings.processor_url)._value.get() == 0
+
+
+@pytest.mark.parametrize("url", ["amqp://user:hush@127.0.0.1:9/", "redis://:hush@127.0.0.1:9/0"])
+async def test_the_setting_picks_the_broker_and_nothing_connects_to_it_yet(url):
+    joined = wire(settings_of(queue_url=url))
+    try:
+        assert joined.drain.dispatcher.runner is joined.drain.runner
+        assert "hush" not in repr(joined.drain)
+    finally:
+        await joined.close()
+
+
+async def test_the_outbox_runs_with_the_handlers_of_the_rooms_and_counts(wiring):
+    scope = Scope("mer_nobody", wiring.settings.default_mode)
+    work = [job("nobody.handles_this", "x_1")]
+    await wiring.database.transaction(lambda session: wiring.outbox.add(scope, work, session=session))
+    while await wiring.drain.runner.run_next(Lane.PAYMENTS):
+        pass
+    assert wiring.metrics.outbox.items.labels("nobody.handles_this", "parked")._value.get() == 1
+    assert await wiring.leases.hold("a_schedule", 30)

@@ -1,6 +1,7 @@
 """The worker: every lane goes on through trouble, ends after its piece of work, and says that it lives."""
 
 import asyncio
+import itertools
 import logging
 import os
 import signal
@@ -15,6 +16,7 @@ from pymongo.errors import AutoReconnect
 from app.config import Settings
 from app.wiring import wire
 from app.worker import CHECK_LANES, INBOX_LANES, run_worker, work_until
+from tests.logs import captured_logs
 
 
 @dataclass
@@ -46,10 +48,29 @@ class Beats:
             raise self.trouble
 
 
+class Drained:
+    """An outbox without items."""
+
+    async def work_until(self, stopping, *, idle_seconds):
+        await stopping.wait()
+
+
 def doors(inbox=None, checks=None, beats=None):
     return SimpleNamespace(
         inbox=SimpleNamespace(apply_next=inbox or Script()),
         checks=SimpleNamespace(check_next=checks or Script()),
+        ledger=SimpleNamespace(seal_next=Script()),
+        book_checks=SimpleNamespace(check_next=Script()),
+        drain=Drained(),
+        refunds=SimpleNamespace(checks=SimpleNamespace(check_next=Script())),
+        disputes=SimpleNamespace(checks=SimpleNamespace(check_next=Script())),
+        recovery=SimpleNamespace(
+            sweeps=SimpleNamespace(sweep_next=Script()),
+            enrolment=SimpleNamespace(enroll_next=Script()),
+            invariants=SimpleNamespace(check_next=Script()),
+        ),
+        webhooks=SimpleNamespace(deliveries=SimpleNamespace(deliver_next=Script())),
+        analytics=SimpleNamespace(counting=SimpleNamespace(count_next=Script())),
         heartbeats=beats or Beats(),
     )
 
@@ -71,8 +92,8 @@ async def test_work_that_is_there_is_done_without_resting():
     started = time.perf_counter()
     await worked(doors(inbox, checks), until=lambda: not inbox.ends and not checks.ends, idle_seconds=3600)
     assert time.perf_counter() - started < 5  # an hour of rest would have to pass otherwise
-    assert 200 <= inbox.turns <= 200 + INBOX_LANES
-    assert 100 <= checks.turns <= 100 + CHECK_LANES
+    assert 200 <= inbox.turns <= 200 + 2 * INBOX_LANES
+    assert 100 <= checks.turns <= 100 + 2 * CHECK_LANES
 
 
 @pytest.mark.parametrize("trouble", [AutoReconnect("gone"), RuntimeError("a defect"), TimeoutError(), KeyError("x")])
@@ -85,7 +106,7 @@ async def test_a_lane_survives_the_error_of_one_pass(trouble):
 async def test_trouble_is_logged_without_what_it_said():
     secret = "a customer's secret"
     inbox = Script([AutoReconnect(secret)])
-    with structlog.testing.capture_logs() as logs:
+    with captured_logs() as logs:
         await worked(doors(inbox, beats=Beats(AutoReconnect(secret))), until=lambda: inbox.turns > INBOX_LANES)
     assert {entry["event"] for entry in logs} == {"worker_database_trouble"}
     assert {entry["error"] for entry in logs} == {"AutoReconnect"}
@@ -103,12 +124,41 @@ async def test_stopping_lets_every_piece_of_work_end_and_starts_no_more():
         return True
 
     work = asyncio.create_task(work_until(stopping, doors(slow), idle_seconds=3600))
-    while len(begun) < INBOX_LANES:
-        await asyncio.sleep(0.005)
-    stopping.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
+        while len(begun) < INBOX_LANES:
+            await asyncio.sleep(0.005)
+        stopping.set()
         await work
     assert len(begun) == len(ended) == INBOX_LANES
+
+
+async def test_an_idle_lane_asks_as_often_as_one_runner_would():
+    inbox, checks = Script(), Script()
+    await worked(doors(inbox, checks), until=lambda: inbox.turns >= INBOX_LANES + 60, idle_seconds=0.01)
+    looks, looks_of_half_the_width = inbox.turns - INBOX_LANES, checks.turns - CHECK_LANES
+    assert abs(looks - looks_of_half_the_width) < 20  # each runner for itself would make it 30 and more
+
+
+async def test_a_find_brings_the_lane_to_its_full_width_without_resting():
+    stopping, may_end = asyncio.Event(), asyncio.Event()
+    turns, waiting = itertools.count(), []
+
+    async def work():
+        turn = next(turns)
+        await asyncio.sleep(0)
+        if turn < 1000:
+            return turn >= INBOX_LANES - 1  # all but one find nothing and rest for an hour; then there is much to do
+        waiting.append(turn)
+        await may_end.wait()
+        return False
+
+    working = asyncio.create_task(work_until(stopping, doors(work), idle_seconds=3600))
+    async with asyncio.timeout(10):
+        while len(waiting) < INBOX_LANES:
+            await asyncio.sleep(0.005)
+        stopping.set()
+        may_end.set()
+        await working
 
 
 async def test_a_resting_worker_stops_at_once():

@@ -4,23 +4,48 @@ import asyncio
 import contextlib
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping
+import string
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
 import uvicorn
+from pymongo.monitoring import CommandListener
 
 from app.config import Settings
+from app.disputes.models import Source
 from app.kit.clock import Clock
+from app.kit.money import Money
 from app.kit.scope import Mode, Scope
+from app.ledger.models import Account, Cause, CauseKind, transfer
+from app.ledger.store import EntryFilter
 from app.main import create_app
+from app.outbox.models import job
+from app.outbox.store import ItemFilter
+from app.web.paging import Window
 from app.wiring import Wiring, wire
 from app.worker import work_until
 from razorpay_simulator import RunningSimulator, SimulatorConfig, serve
+from tests.clearing import clear
 
 PASSWORD = "correct horse battery"
-EVENTS = ("payment.authorized", "payment.captured", "payment.failed", "order.paid")
+EVENTS = (
+    "payment.authorized",
+    "payment.captured",
+    "payment.failed",
+    "order.paid",
+    "refund.created",
+    "refund.processed",
+    "refund.failed",
+    "refund.speed_changed",
+)
+
+
+def new_key() -> str:
+    """Return an idempotency key that nobody used. Of letters alone: digits may look like a card's number (S18)."""
+    return "".join(secrets.choice(string.ascii_lowercase) for _ in range(16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +95,7 @@ class Merchant:
     async def create_payment(self, **fields: Any) -> dict[str, Any]:
         """Create a payment of ₹500.00."""
         body = {"amount": 50000, "currency": "INR", **fields}
-        answer = await self.ask("POST", "/api/v1/payments", body, key=secrets.token_hex(8))
+        answer = await self.ask("POST", "/api/v1/payments", body, key=new_key())
         assert answer.status == 201, answer.body
         return answer.data
 
@@ -133,7 +158,10 @@ class World:
 
     async def merchant(self, *, webhooks: bool = True) -> Merchant:
         """Sign up a merchant with a processor account of their own; register the webhook there unless told not to."""
-        email = f"owner-{secrets.token_hex(8)}@example.com"
+        # Everybody in a run comes from one address: each merchant begins with the whole of its budget for signing in.
+        if self.wiring is not None:  # the stage of the chaos run has the product in other processes
+            await clear(self.wiring.database.collection("sign_in_attempts"))
+        email = f"owner-{secrets.token_hex(6)}@example.com"
         signup = {"email": email, "password": PASSWORD, "full_name": "An Owner", "merchant_name": "A Shop"}
         assert (await self.ask("POST", "/api/v1/auth/signup", signup)).status == 201
         tokens = (await self.ask("POST", "/api/v1/auth/signin", {"email": email, "password": PASSWORD})).data
@@ -158,6 +186,44 @@ class World:
         if webhooks:
             await self.register_webhook(merchant)
         return merchant
+
+    async def add_job(self, merchant: Merchant) -> str:
+        """Write work into the merchant's outbox that nobody does by itself; return its id."""
+        outbox = self.wiring.outbox
+        work = [job("test.wait", new_id := f"x_{secrets.token_hex(8)}", delay=timedelta(days=1))]
+        await self.wiring.database.transaction(lambda session: outbox.add(merchant.scope, work, session=session))
+        found = await outbox.list_items(merchant.scope, where=ItemFilter(subject=new_id), window=Window())
+        return found.rows[0].id
+
+    async def add_entry(self, merchant: Merchant) -> str:
+        """Book a made-up capture of ₹1.00 into the merchant's books; return the entry's id."""
+        ledger, at = self.wiring.ledger, self.wiring.clock.now()
+        cause = Cause(CauseKind.CAPTURE, f"pay_{secrets.token_hex(7)}")
+        posting = transfer(cause, Money(100, "INR"), debit=Account.PROCESSOR_RECEIVABLE, credit=Account.SUSPENSE)
+        await self.wiring.database.transaction(
+            lambda session: ledger.post(merchant.scope, [posting], session=session, at=at)
+        )
+        found = await ledger.list_entries(merchant.scope, where=EntryFilter(cause_id=cause.id), window=Window())
+        return found.rows[0].id
+
+    async def add_webhook(self, merchant: Merchant) -> dict[str, str]:
+        """Let the merchant be told at an address that nobody has; return the ids of endpoint and delivery."""
+        made = await merchant.ask_as_owner("POST", "/api/v1/webhook-endpoints", {"url": "https://shop.example/hooks"})
+        sent = await merchant.ask_as_owner("POST", f"/api/v1/webhook-endpoints/{made.data['id']}/test")
+        return {"endpoint_id": made.data["id"], "delivery_id": sent.data["id"]}
+
+    async def add_dispute(self, merchant: Merchant) -> str:
+        """Let a bank dispute a captured payment of the merchant, and learn of it; return our id of the dispute."""
+        payment = await merchant.create_payment()
+        paid = await merchant.pay(payment, method="card", outcome="success")
+        await merchant.ask("POST", f"/api/v1/payments/{payment['id']}/recheck")
+        opened = await self.simulate("POST", f"/_sim/payments/{paid['razorpay_payment_id']}/dispute", {})
+        outcomes = self.wiring.disputes.outcomes
+        gateway = await outcomes.gateways.of(merchant.scope)
+        snapshot = await gateway.get_dispute(opened.json["id"])
+        recorded = await outcomes.record_dispute(merchant.scope, snapshot, source=Source.POLL)
+        assert recorded.dispute is not None
+        return recorded.dispute.id
 
     async def register_webhook(self, merchant: Merchant) -> None:
         """Tell the simulator where the merchant's events go."""
@@ -186,10 +252,13 @@ async def running_world(
     *,
     clock: Clock | None = None,
     has_worker: bool = True,
+    listeners: Sequence[CommandListener] = (),
     **overrides: Any,
 ) -> AsyncIterator[World]:
     """Run the product on free ports until the block ends."""
+    listener = socket.create_server(("127.0.0.1", 0))
     async with serve(SimulatorConfig(port=0, quiet=True)) as simulator:
+        overrides = {"public_url": f"http://127.0.0.1:{listener.getsockname()[1]}", **overrides}
         settings = Settings(
             _env_file=None,
             environment="test",
@@ -200,14 +269,14 @@ async def running_world(
             log_level="ERROR",
             **overrides,
         )
-        wiring = wire(settings, clock=clock)
+        wiring = wire(settings, clock=clock, listeners=listeners)
         await wiring.start()
         stopping = asyncio.Event()
-        tasks = [asyncio.create_task(work_until(stopping, wiring, idle_seconds=0.02))] if has_worker else []
+        tasks = [asyncio.create_task(work_until(stopping, wiring, idle_seconds=0.1))] if has_worker else []
         # Idle connections are given up before the server, after five seconds, gives them up in the middle of a request.
         connector = aiohttp.TCPConnector(keepalive_timeout=2)
         async with (
-            _served(create_app(settings, wiring=wiring)) as url,
+            _served(create_app(settings, wiring=wiring), listener) as url,
             aiohttp.ClientSession(connector=connector) as session,
         ):
             yield World(url=url, simulator=simulator, wiring=wiring, settings=settings, session=session)
@@ -218,8 +287,8 @@ async def running_world(
 
 
 @contextlib.asynccontextmanager
-async def _served(app: Any) -> AsyncIterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
+async def _served(app: Any, listener: socket.socket | None = None) -> AsyncIterator[str]:
+    listener = listener or socket.create_server(("127.0.0.1", 0))
     # What uvicorn sets on its own sockets; without it every answer waits for the client's delayed acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=2)

@@ -10,9 +10,14 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from app.auth import access
+from app.database import Session
+from app.kit.ids import Prefix
+from app.kit.money import Money
+from app.payments.models import ReviewReason, Suspense, SuspenseEntry
 from app.web.openapi import operations
 from app.web.route import Route
-from tests.world import PASSWORD, Answer, Merchant, World
+from tests.world import PASSWORD, Answer, Merchant, World, new_key
 
 # Pages about the API: no operation of it, open to everybody, and not behind the guard.
 PAGES = {"/openapi.json", "/docs", "/redoc", "/docs/errors", "/docs/postman.json", "/docs/assets/{name}"}
@@ -21,11 +26,23 @@ SCOPES = ("payments:read", "payments:write", "events:read", "events:replay", "me
 
 NONE_SUCH = {
     "payment_id": "pmt_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "suspense_id": "sus_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "refund_id": "ref_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "dispute_id": "dsp_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "event_id": "evt_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "link_id": "lnk_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "endpoint_id": "wep_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "delivery_id": "dlv_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "entry_id": "ent_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "item_id": "job_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "session_id": "ses_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "key_id": "key_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "user_id": "usr_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "merchant": "mer_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "record_id": "pmt_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "version": "0123456789abcdef",
+    "name": "none.css",
+    "token": "lnk_01KAQ7X2V8M3TZB5C6D9EFGHJK.AAAAAAAAAAAAAAAAAAAAAA",
 }
 
 
@@ -37,6 +54,7 @@ class Operation:
     method: str
     path: str
     takes_body: bool
+    is_page: bool = False
 
     @property
     def has_id(self) -> bool:
@@ -62,8 +80,23 @@ def all_routes(app: FastAPI) -> Iterator[Any]:
 
 def all_operations(app: FastAPI) -> list[Operation]:
     """Return every operation of the API, at its versioned and at its unversioned path."""
+    return [found for found in _every_operation(app) if not found.is_page]
+
+
+def page_operations(app: FastAPI) -> list[Operation]:
+    """Return every operation that answers with a page, a file of one, or takes a page's form."""
+    return [found for found in _every_operation(app) if found.is_page]
+
+
+def _every_operation(app: FastAPI) -> list[Operation]:
     return [
-        Operation(str(route.operation_id), method, str(context.path_format), takes_body=route.body_field is not None)
+        Operation(
+            str(route.operation_id),
+            method,
+            str(context.path_format),
+            takes_body=route.body_field is not None,
+            is_page=route.operation_id in access.PAGES,
+        )
         for context in all_routes(app)
         if context.path_format not in PAGES
         for route in [context.original_route]
@@ -101,7 +134,7 @@ async def make_key(merchant: Merchant, mode: str, *scopes: str) -> Mapping[str, 
 
 async def ask_as(world: World, caller: Caller, method: str, path: str, body: Any = None) -> Answer:
     """Ask with a caller's credentials and a key that nobody used before."""
-    return await world.ask(method, path, body, headers=caller.headers, key=secrets.token_hex(8))
+    return await world.ask(method, path, body, headers=caller.headers, key=new_key())
 
 
 def basic(key_id: str, secret: str) -> dict[str, str]:
@@ -128,3 +161,17 @@ def body_examples(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, 
                 break
         else:
             pytest.fail(f"{operation['operationId']} shows no example of its body")
+
+
+async def hold(merchant: Merchant, payment: Mapping[str, Any]) -> str:
+    """Put money of a payment into suspense and return its id."""
+    wiring = merchant.world.wiring
+    now = wiring.clock.now()
+    held = Suspense("pay_Held0000000001", payment["id"], Money(100, "INR"), ReviewReason.SECOND_PAYMENT, now)
+    entry = SuspenseEntry(id=wiring.ids.new(Prefix.SUSPENSE), scope=merchant.scope, held=held)
+
+    async def work(session: Session) -> None:
+        await wiring.suspense.store.insert_entry(merchant.scope, entry, session=session)
+
+    await wiring.database.transaction(work)
+    return entry.id

@@ -10,6 +10,7 @@ import json
 
 import pytest
 
+from app.auth import access
 from app.auth.access import ROUTES, Access
 from app.auth.models import KEY_SCOPES, ROLE_PERMISSIONS, Permission, Role
 from app.web.route import Route
@@ -25,7 +26,9 @@ from tests.api.callers import (
     ask_as,
     basic,
     bearer,
+    hold,
     make_key,
+    page_operations,
     sign_in,
 )
 
@@ -51,6 +54,7 @@ MAY = {
     "auth_password_change": TEAM,
     "auth_sessions_list": TEAM,
     "auth_sessions_revoke": TEAM,
+    "auth_sessions_revoke_others": TEAM,
     "api_keys_create": MAKERS,
     "api_keys_list": MAKERS,
     "api_keys_revoke": MAKERS,
@@ -62,6 +66,8 @@ MAY = {
     "merchant_update": BOSSES,
     "merchant_processor_connect": BOSSES,
     "merchant_webhook_secret_rotate": BOSSES,
+    "merchant_checkout_secret_reveal": MAKERS,
+    "merchant_checkout_secret_rotate": MAKERS,
     "audit_list": BOSSES,
     "audit_verify": BOSSES,
     "payments_create": f"{MAKERS} payments:write",
@@ -71,10 +77,51 @@ MAY = {
     "payments_capture": f"{MAKERS} payments:write",
     "payments_cancel": f"{MAKERS} payments:write",
     "payments_recheck": f"{MAKERS} payments:write",
+    "payment_links_create": f"{MAKERS} payments:write",
+    "payment_links_list": f"{TEAM} payments:read",
+    "payment_links_get": f"{TEAM} payments:read",
+    "payment_links_cancel": f"{MAKERS} payments:write",
+    "payment_links_resend": f"{MAKERS} payments:write",
+    "refunds_create": f"{MAKERS} payments:write",
+    "payments_refunds_list": f"{TEAM} payments:read",
+    "refunds_list": f"{TEAM} payments:read",
+    "refunds_get": f"{TEAM} payments:read",
+    "refunds_cancel": f"{MAKERS} payments:write",
     "suspense_list": f"{TEAM} payments:read",
+    "suspense_get": f"{TEAM} payments:read",
+    "ledger_accounts_get": f"{TEAM} payments:read",
+    "ledger_entries_list": f"{TEAM} payments:read",
+    "ledger_entries_get": f"{TEAM} payments:read",
+    "ledger_trial_balance_get": f"{TEAM} payments:read",
+    "ledger_export_get": f"{TEAM} payments:read",
+    "ledger_chain_verify": f"{TEAM} payments:read",
+    "suspense_place": BOSSES,
+    "suspense_return": BOSSES,
     "events_list": f"{TEAM} events:read",
     "events_get": f"{TEAM} events:read",
     "events_replay": f"{BOSSES} events:replay",
+    "disputes_list": f"{TEAM} payments:read",
+    "disputes_urgent": f"{TEAM} payments:read",
+    "disputes_get": f"{TEAM} payments:read",
+    "disputes_accept": f"{MAKERS} payments:write",
+    "disputes_contest": f"{MAKERS} payments:write",
+    "disputes_documents_create": f"{MAKERS} payments:write",
+    "invariants_get": BOSSES,
+    "invariants_violations_list": BOSSES,
+    "outbox_list": f"{TEAM} events:read",
+    "outbox_get": f"{TEAM} events:read",
+    "outbox_replay": f"{BOSSES} events:replay",
+    "webhook_endpoints_create": MAKERS,
+    "webhook_endpoints_list": f"{TEAM} events:read",
+    "webhook_endpoints_get": f"{TEAM} events:read",
+    "webhook_endpoints_update": MAKERS,
+    "webhook_endpoints_delete": MAKERS,
+    "webhook_endpoints_rotate_secret": MAKERS,
+    "webhook_endpoints_test": MAKERS,
+    "webhook_endpoints_replay": MAKERS,
+    "webhook_deliveries_list": f"{TEAM} events:read",
+    "webhook_deliveries_get": f"{TEAM} events:read",
+    "webhook_deliveries_resend": MAKERS,
 }
 
 FOREIGN_FIELD = {"no_such_field": 1}
@@ -88,6 +135,13 @@ GOOD_BODIES = {
     "users_update": {"role": "viewer"},
     "api_keys_roll": {"overlap_hours": 1},
     "payments_capture": {"amount": 50000, "currency": "INR"},
+    "refunds_create": {"amount": 100},
+    "disputes_contest": {"summary": "It was delivered.", "documents": {}},
+    "disputes_documents_create": {"name": "a.pdf", "content_type": "application/pdf", "content": "JVBERi0xLjQK"},
+    "webhook_endpoints_update": {"state": "disabled"},
+    "webhook_endpoints_replay": {"since": "2026-01-01T00:00:00Z", "before": "2026-01-02T00:00:00Z"},
+    "suspense_place": {"reason": "it is theirs"},
+    "suspense_return": {"reason": "it is not theirs"},
 }
 
 
@@ -132,7 +186,20 @@ def _admitted(operation):
     if operation.takes_body:
         return 422, "validation_failed"
     if operation.has_id:
-        noun = {"payment_id": "payment", "event_id": "event", "session_id": "session", "key_id": "api_key"}
+        noun = {
+            "payment_id": "payment",
+            "suspense_id": "suspense",
+            "refund_id": "refund",
+            "event_id": "event",
+            "dispute_id": "dispute",
+            "link_id": "payment_link",
+            "item_id": "outbox_item",
+            "endpoint_id": "webhook_endpoint",
+            "delivery_id": "webhook_delivery",
+            "entry_id": "ledger_entry",
+            "session_id": "session",
+            "key_id": "api_key",
+        }
         (found,) = [word for name, word in noun.items() if f"{{{name}}}" in operation.path]
         return 404, f"{found}_not_found"
     return 200, None
@@ -166,6 +233,9 @@ def test_s14_every_route_stands_in_the_permission_table_behind_the_guard(app):
             assert context.methods <= {"GET", "HEAD"}
             continue
         route = context.original_route
+        if route.operation_id in access.PAGES:
+            # Pages for people stand behind a guard of their own, and answer the anonymous otherwise.
+            continue
         assert isinstance(route, Route), f"{context.path_format} is not behind the guard: use app.web.route.Route"
         assert route.operation_id in ROUTES, f"{context.path_format} has no row in the permission table"
 
@@ -175,6 +245,20 @@ def test_every_documented_path_has_its_unversioned_alias(app):
     for method, path in found:
         if path.startswith("/api/v1/"):
             assert (method, path.removeprefix("/api/v1")) in found
+
+
+async def test_s14_public_pages_look_the_same_to_everybody(app, world, team):
+    # The dashboard has a door of its own, and tests/dashboard walks through it.
+    pages = [found for found in page_operations(app) if not found.id.startswith("dashboard_")]
+    operations = [found for found in pages if access.PAGES[found.id] is Access.PUBLIC]
+    assert operations
+    for operation in operations:
+        seen = set()
+        async for caller in callers_of(world, team):
+            headers = {**caller.headers, "Accept": "text/html"}
+            answer = await world.ask(operation.method, operation.at(NONE_SUCH), headers=headers)
+            seen.add((answer.status, answer.headers["Content-Type"]))
+        assert seen == {(404, "text/html; charset=utf-8")}, operation
 
 
 async def test_s14_everybody_gets_what_the_table_says_on_every_route(app, world, team):
@@ -213,16 +297,27 @@ async def belongings(world):
     """Return a merchant and an id of everything that it owns."""
     merchant = await world.merchant()
     payment = await merchant.create_payment(reference="theirs-1", description="Theirs alone")
-    await merchant.pay(payment, method="card", outcome="success")
+    paid = await merchant.pay(payment, method="card", outcome="success")
+    callback = {name: paid[name] for name in GOOD_BODIES["payments_verify"]}
+    await merchant.ask("POST", f"/api/v1/payments/{payment['id']}/verify", callback)
+    refund = await merchant.ask("POST", f"/api/v1/payments/{payment['id']}/refunds", {"amount": 100}, key="theirs")
     async with asyncio.timeout(15):
         while not (events := (await merchant.ask("GET", "/api/v1/events")).data["items"]):
             await asyncio.sleep(0.05)
+    link = await merchant.ask("POST", "/api/v1/payment-links", {"amount": 50_000, "reference": "theirs-1"})
     sessions = (await merchant.ask_as_owner("GET", "/api/v1/auth/sessions")).data["items"]
     await add_member(merchant, "viewer")
     users = (await merchant.ask_as_owner("GET", "/api/v1/users")).data["items"]
     return merchant, {
         "payment_id": payment["id"],
+        "suspense_id": await hold(merchant, payment),
+        "refund_id": refund.data["id"],
         "event_id": events[0]["id"],
+        "dispute_id": await world.add_dispute(merchant),
+        "link_id": link.data["id"],
+        **await world.add_webhook(merchant),
+        "item_id": await world.add_job(merchant),
+        "entry_id": await world.add_entry(merchant),
         "session_id": sessions[0]["id"],
         "key_id": merchant.key_id,
         "user_id": users[0]["id"],
@@ -272,6 +367,15 @@ async def test_s13_another_merchants_id_looks_like_one_that_does_not_exist_on_ev
         asked.add(operation.id)
     assert asked == {
         *("payments_get", "payments_verify", "payments_capture", "payments_cancel", "payments_recheck"),
+        *("payment_links_get", "payment_links_cancel", "payment_links_resend"),
+        "ledger_entries_get",
+        *("outbox_get", "outbox_replay"),
+        *("webhook_endpoints_get", "webhook_endpoints_update", "webhook_endpoints_delete"),
+        *("webhook_endpoints_rotate_secret", "webhook_endpoints_test", "webhook_endpoints_replay"),
+        *("webhook_deliveries_get", "webhook_deliveries_resend"),
+        *("disputes_get", "disputes_accept", "disputes_contest", "disputes_documents_create"),
+        *("refunds_create", "payments_refunds_list", "refunds_get", "refunds_cancel"),
+        *("suspense_get", "suspense_place", "suspense_return"),
         *("events_get", "events_replay", "auth_sessions_revoke", "api_keys_revoke", "api_keys_roll", "users_update"),
     }
     assert await snapshot(world, owner.id) == before
@@ -308,7 +412,7 @@ async def test_s13_a_live_credential_does_not_see_test_payments(world, belonging
     for caller in callers:
         for path in (f"/api/v1/payments/{theirs['payment_id']}", f"/api/v1/events/{theirs['event_id']}"):
             assert (await ask_as(world, caller, "GET", path)).status == 404
-        for path in ("/api/v1/payments", "/api/v1/events", "/api/v1/suspense"):
+        for path in ("/api/v1/payments", "/api/v1/events", "/api/v1/suspense", "/api/v1/outbox"):
             assert (await ask_as(world, caller, "GET", path)).data["items"] == []
 
 

@@ -50,7 +50,8 @@ async def test_every_route_answers_in_the_envelope_with_the_headers_of_all(world
     bearer = {"nobody": None, "owner": shop.token, "key": shop.secret}[who]
     seen = set()
     for operation in all_operations(app):
-        if operation.id in {"get_metrics", "auth_signout"}:
+        # Tables for machines and for sheets have a form of their own.
+        if operation.id in {"get_metrics", "auth_signout", "ledger_export_get"}:
             continue
         body = {"no_such_field": 1} if operation.takes_body else None
         answer = await world.ask(operation.method, operation.at(NONE_SUCH), body, bearer=bearer, key="k")

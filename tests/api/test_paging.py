@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.api.callers import all_operations
+from tests.world import new_key
 
 AMOUNTS = (100, 100, 250, 50000, 50001, 99999, 10**6, 10**9)
 PATH = "/api/v1/payments"
@@ -208,7 +209,7 @@ async def test_n15_a_cursor_of_other_rows_is_refused_by_every_list(shelf, app, n
             answer = await merchant.ask_as_owner("GET", f"{operation.path}?{name}={cursor}")
             assert answer.status == (200 if is_own else 422), (operation, cursor)
             asked += 1
-    assert asked == 48
+    assert asked > 60
 
 
 async def test_a_time_is_read_in_any_zone(shelf):
@@ -223,7 +224,7 @@ async def test_a_reference_is_unique_and_free_again_for_nobody(merchant):
     reference = secrets.token_hex(6)
     await merchant.create_payment(reference=reference)
     twin = {"amount": 100, "currency": "INR", "reference": reference}
-    answers = await asyncio.gather(*(merchant.ask("POST", PATH, twin, key=secrets.token_hex(8)) for _ in range(5)))
+    answers = await asyncio.gather(*(merchant.ask("POST", PATH, twin, key=new_key()) for _ in range(5)))
     assert {(answer.status, answer.code) for answer in answers} == {(409, "reference_taken")}
 
 

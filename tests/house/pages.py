@@ -1,22 +1,28 @@
 """The parts of the documents that are drawn from the code: `python -m tests.house.pages` writes them anew.
 
-Drawn are the state tables (docs/reference/states.md), the order of the rooms (a block of ARCHITECTURE.md) and the
-column of docs/reference/failure-rows.md that names the tests. What people wrote around them stays.
+Drawn are the state tables (docs/reference/states.md), the order of the rooms (a block of ARCHITECTURE.md), the column
+of docs/reference/failure-rows.md that names the tests, and the list of rows that are still open in
+docs/reliability.md. What people wrote around them stays.
 """
 
 import ast
 import importlib
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from app.disputes.models import TRANSITIONS as DISPUTE_MOVES
 from app.inbox.models import TRANSITIONS as EVENT_MOVES
 from app.kit.transitions import Transitions
+from app.links.models import TRANSITIONS as LINK_MOVES
+from app.outbox.models import TRANSITIONS as ITEM_MOVES
 from app.payments.models import ORDER_TRANSITIONS as ORDER_MOVES
+from app.payments.models import SUSPENSE_TRANSITIONS as SUSPENSE_MOVES
 from app.payments.models import TRANSITIONS as PAYMENT_MOVES
+from app.refunds.models import TRANSITIONS as REFUND_MOVES
 from app.web.errors import errors_markdown
 from tests.house.rooms import layers, problems
 from tests.house.sources import ROOT, functions, sources
@@ -25,16 +31,23 @@ ERRORS = "docs/reference/errors.md"
 STATES = "docs/reference/states.md"
 ROWS = "docs/reference/failure-rows.md"
 ROOMS = "ARCHITECTURE.md"
+RELIABILITY = "docs/reliability.md"
 UNPROVED = "no test yet"
 COMMAND = "write it anew: python -m tests.house.pages"
 
 _ROW_ID = re.compile(r"[a-z][0-9]{1,2}")
 _ROW = re.compile(r"^\|\s*([A-Z][0-9]{1,2})\s*\|([^|\n]*)\|([^|\n]*)\|([^|\n]*)\|$", re.MULTILINE)
 _ROOMS_BLOCK = re.compile(r"(<!-- rooms: drawn -->\n).*?(<!-- end of rooms -->)", re.DOTALL)
+_OPEN_BLOCK = re.compile(r"(<!-- unproved rows: drawn -->\n).*?(<!-- end of unproved rows -->)", re.DOTALL)
 _TABLES: tuple[tuple[str, str, Transitions[Any]], ...] = (
     ("Payment", "app/payments/models.py", PAYMENT_MOVES),
     ("Order at the processor", "app/payments/models.py", ORDER_MOVES),
+    ("Refund", "app/refunds/models.py", REFUND_MOVES),
+    ("Dispute", "app/disputes/models.py", DISPUTE_MOVES),
+    ("Money in suspense", "app/payments/models.py", SUSPENSE_MOVES),
+    ("Payment link", "app/links/models.py", LINK_MOVES),
     ("Event of the processor", "app/inbox/models.py", EVENT_MOVES),
+    ("Item of the outbox", "app/outbox/models.py", ITEM_MOVES),
 )
 
 
@@ -148,6 +161,14 @@ def with_tests(text: str, tests: Mapping[str, tuple[str, ...]]) -> str:
     return _ROW.sub(redrawn, text)
 
 
+def with_open_rows(text: str, rows: Sequence[Row]) -> str:
+    """Return the page on reliability with the rows that are open now, each with its reason."""
+    lines = ["| Row | What must hold | Why not yet |", "| --- | --- | --- |"]
+    lines += [f"| {row.id} | {row.statement} | {row.still_open} |" for row in rows if row.still_open]
+    table = "\n".join(lines) + "\n"
+    return _OPEN_BLOCK.sub(lambda found: f"{found[1]}{table}{found[2]}", text)
+
+
 def defined_tests(path: str) -> set[str]:
     """Return the names of the functions in a file; none when there is no such file."""
     file = ROOT / path
@@ -160,6 +181,9 @@ def write() -> None:
     for name, redraw in ((ROOMS, with_rooms), (ROWS, lambda text: with_tests(text, row_tests()))):
         file = ROOT / name
         file.write_text(redraw(file.read_text(encoding="utf-8")), encoding="utf-8")
+    # After the rows, whose remarks it repeats.
+    page, rows = ROOT / RELIABILITY, read_rows((ROOT / ROWS).read_text(encoding="utf-8"))
+    page.write_text(with_open_rows(page.read_text(encoding="utf-8"), rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import pytest
 
 from tests.house.pages import (
     COMMAND,
+    RELIABILITY,
     ROOMS,
     ROWS,
     STATES,
@@ -16,6 +17,7 @@ from tests.house.pages import (
     row_tests,
     rows_named,
     states_page,
+    with_open_rows,
     with_rooms,
     with_tests,
 )
@@ -104,6 +106,10 @@ def test_the_picture_of_the_states_is_current() -> None:
 
 def test_every_failure_row_is_proved_or_says_why_not() -> None:
     assert not row_complaints(read(ROWS), dict(row_tests())), COMMAND
+
+
+def test_the_list_of_open_rows_is_current() -> None:
+    assert with_open_rows(read(RELIABILITY), read_rows(read(ROWS))) == read(RELIABILITY), COMMAND
 
 
 def test_the_page_of_failure_rows_has_every_row_of_its_chapters() -> None:

@@ -1,4 +1,4 @@
-"""`make demo` tells three stories, and fails loudly when one does not end as it must."""
+"""`make demo` tells four stories, and fails loudly when one does not end as it must."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from app.local.seed_demo import seed_demo
 from tests.world import running_world
 
 
-async def test_the_three_stories_end_as_they_must(mongodb_url, database_name):
+async def test_the_four_stories_end_as_they_must(mongodb_url, database_name):
     async with running_world(mongodb_url, f"{database_name}-demo") as world:
         said: list[str] = []
         async with Demo(world.url, world.simulator.url, SystemClock(), said.append) as stories:
@@ -16,7 +16,25 @@ async def test_the_three_stories_end_as_they_must(mongodb_url, database_name):
     told = "\n".join(said)
     for word in ("signed up", "created", "callback verified", "authorised", "webhook received", "captured", "late"):
         assert word in told, told
-    assert [line.split("captured")[1].strip() for line in said if "=> " in line] == ["₹500.00", "₹0.00", "₹500.00"]
+    booked = [line.split() for line in said if line.strip().startswith("booked")]
+    assert [(cause, side, account) for _, cause, side, account, *_ in booked] == [
+        ("capture", "debit", "processor_receivable"),
+        ("capture", "credit", "merchant_payable"),
+        ("fee", "debit", "fees"),
+        ("fee", "debit", "tax"),
+        ("fee", "credit", "processor_receivable"),
+        *[("refund", "debit", "refunds"), ("refund", "credit", "customer_clearing")] * 2,
+        *[("refund_payout", "debit", "customer_clearing"), ("refund_payout", "credit", "processor_receivable")] * 2,
+    ]
+    assert [line.split()[1] for line in said if "=> " in line and "refunded" in line] == [
+        "partially_refunded",
+        "refunded",
+    ]
+    assert [line.split("captured")[1].strip() for line in said if "=> " in line and "captured" in line] == [
+        "₹500.00",
+        "₹0.00",
+        "₹500.00",
+    ]
 
 
 async def test_a_story_that_can_not_go_on_says_where(mongodb_url, database_name):

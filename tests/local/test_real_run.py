@@ -21,9 +21,9 @@ HAS_DOORS = all(importlib.util.find_spec(name) for name in ("app.cli", "razorpay
     not HAS_DOORS or not (ROOT / "razorpay_simulator" / "__main__.py").exists(),
     reason="the command line is not there yet",
 )
-def test_everything_starts_answers_and_stops_and_starts_faster_again(tmp_path, monkeypatch):
+def test_everything_starts_answers_and_stops_and_starts_again_with_what_is_there(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    seconds: list[float] = []
+    accounts: list[str] = []
     plan = RunPlan(data_dir=tmp_path, host="127.0.0.1", port=0, simulator_port=0)
     for _ in range(2):
         said: list[str] = []
@@ -42,7 +42,6 @@ def test_everything_starts_answers_and_stops_and_starts_faster_again(tmp_path, m
         assert answers == dict.fromkeys(PLACES, 200)
         shown = "\n".join(said)
         assert re.search(r"Demo account\n(.*\n)*.*E-mail +\S+@\S+", shown), shown
-        assert re.search(r"Key id +\S+", shown)
-        seconds.append(float(re.search(r"ready in ([\d.]+) s", shown)[1]))
-    # How many seconds they are is the machine's affair; the database, the account and the indexes are there now.
-    assert seconds[1] < seconds[0]
+        assert re.search(r"ready in [\d.]+ s", shown)
+        accounts.append(re.search(r"Key id +(\S+)", shown)[1])
+    assert accounts[0] == accounts[1]

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TARGETS = {
     *("run", "demo", "api", "worker", "simulator", "docs"),
+    *("crash", "simulate", "chaos", "chaos-mutants", "figures"),
     *("test", "lint", "format", "bench", "lock", "clean", "distclean"),
 }
 
@@ -31,7 +32,7 @@ def program(folder: Path, name: str, text: str) -> None:
 
 
 def said_in_makefile() -> list[str]:
-    return re.findall(r"^(\w+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)[1:]
+    return re.findall(r"^([\w-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)[1:]
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def clone(tmp_path):
 def test_make_alone_lists_every_command_with_a_sentence():
     status, said = command("make")
     assert status == 0
-    assert re.findall(r"^  make (\w+) +\S.*$", said, re.MULTILINE) == ["help", *said_in_makefile()]
+    assert re.findall(r"^  make ([\w-]+) +\S.*$", said, re.MULTILINE) == ["help", *said_in_makefile()]
     assert set(said_in_makefile()) == TARGETS
 
 
@@ -123,5 +124,5 @@ def test_a_whole_run_is_held_to_its_coverage_and_silent_about_it(clone, is_cover
     program(binaries, "coverage", f"echo app/kit/money.py 99%; exit {0 if is_covered else 2}")
     status, said = command(str(clone / "scripts" / "check.sh"), "all", TEST_PROCESSES="2")
     assert status == (0 if is_covered else 1)
-    last = "python -m pytest --numprocesses 2 --cov" if is_covered else "Stopped: kit, gateways, payments and inbox"
+    last = "python -m pytest --numprocesses 2 --cov" if is_covered else "Stopped: kit, gateways, payments, inbox"
     assert said.splitlines()[-1].startswith(last)

@@ -2,13 +2,10 @@
 
 import pytest
 
-from tests.world import running_world
-
 
 @pytest.fixture(scope="session")
-async def world(mongodb_url, database_name):
-    async with running_world(mongodb_url, f"{database_name}-scenarios") as running:
-        yield running
+def world(shared_world):
+    return shared_world
 
 
 @pytest.fixture

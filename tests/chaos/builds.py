@@ -1,0 +1,24 @@
+"""What runs on a stage: the product as it is, or a deliberately broken build of it."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_PRODUCT = (sys.executable, "-m", "app.cli")
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What runs: the product's own command line, or a deliberately broken one.
+
+    Attributes:
+        command: what `api` and `worker` are appended to.
+        has_janitor: whether payments are checked on a schedule; without, every webhook has to do its work.
+        url_options: further options of the connection string.
+        is_tuned: whether set and client have our options, or the defaults of MongoDB and its driver.
+    """
+
+    command: Sequence[str] = _PRODUCT
+    has_janitor: bool = True
+    url_options: str = ""
+    is_tuned: bool = True

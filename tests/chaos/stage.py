@@ -1,0 +1,183 @@
+"""The product as real processes: three mongods, the simulator, API instances and workers, all through the proxy."""
+
+import asyncio
+import contextlib
+import random
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import aiohttp
+
+from app.local.ports import free_port
+from app.webhooks.signing import sign
+from tests.chaos.builds import Build
+from tests.chaos.cluster import Cluster
+from tests.chaos.processes import Program, ProxyClient, product_programs, proxy_program, simulator_program
+from tests.chaos.proxy import HOST
+from tests.webhooks.receiver import Receiver, receiving
+from tests.world import Merchant, World
+
+DATABASE = "chaos"
+PROCESSOR, FRONT = "processor", "front"
+_APIS, _WORKERS, _MERCHANTS = 2, 2, 2
+_WATCH_SECONDS = 0.2
+_HTTP_SECONDS = 15.0
+_ANSWERS = (200, 200, 204, 200, 500, 503)
+_UNSURE_ANSWERS = 2000
+_PLAIN_OPTIONS = (
+    "wTimeoutMS=0&serverSelectionTimeoutMS=30000&connectTimeoutMS=20000&socketTimeoutMS=0&heartbeatFrequencyMS=10000"
+    "&timeoutMS=0"
+)
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything that runs, and how to reach it."""
+
+    folder: Path
+    cluster: Cluster
+    proxy: ProxyClient
+    simulator: Program
+    apis: Sequence[Program]
+    workers: Sequence[Program]
+    api_ports: Sequence[int]
+    simulator_port: int
+    session: aiohttp.ClientSession
+    build: Build
+    receiver: Receiver
+    merchants: list[Merchant] = field(default_factory=list)
+    signing_secrets: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def products(self) -> list[Program]:
+        """Return the API instances and the workers."""
+        return [*self.apis, *self.workers]
+
+    @property
+    def journal(self) -> Path:
+        """Return the simulator's journal."""
+        return self.folder / "journal.jsonl"
+
+    @property
+    def simulator_url(self) -> str:
+        """Return the simulator's own address, past the proxy."""
+        return f"http://{HOST}:{self.simulator_port}"
+
+    def api_url(self, number: int) -> str:
+        """Return the address of one API instance."""
+        return f"http://{HOST}:{self.api_ports[number % len(self.api_ports)]}"
+
+    async def simulate(
+        self, method: str, path: str, body: Any = None, *, timeout_seconds: float = _HTTP_SECONDS
+    ) -> tuple[int, Any]:
+        """Ask the simulator's control API, which no fault touches."""
+        timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        async with self.session.request(method, self.simulator_url + path, json=body, timeout=timeout) as answer:
+            return answer.status, await answer.json()
+
+    async def watch(self) -> None:
+        """Start again whatever ended, as a supervisor does, until cancelled."""
+        while True:
+            for program in self.products:
+                program.restart_if_ended()
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    async def add_merchants(self, count: int = _MERCHANTS) -> None:
+        """Sign merchants up over HTTP; their events come through the balancer in front of the API instances."""
+        world = World(
+            url=f"http://{HOST}:{self.proxy.ports[FRONT]}",
+            simulator=cast("Any", SimpleNamespace(url=self.simulator_url)),
+            wiring=cast("Any", None),
+            settings=cast("Any", None),
+            session=self.session,
+        )
+        self.merchants = [await world.merchant() for _ in range(count)]
+        for merchant in self.merchants:
+            endpoint = {"url": f"{self.receiver.url}?{merchant.id}"}
+            made = await merchant.ask_as_owner("POST", "/api/v1/webhook-endpoints", endpoint)
+            assert made.status == 201, made.body
+            self.signing_secrets[merchant.id] = made.data["secret"]
+
+    def received(self) -> list[dict[str, Any]]:
+        """Return what the merchants' receivers got: of which event, whose it was to be, and whether it verifies."""
+        return [
+            {
+                "id": headers["webhook-id"],
+                "merchant": merchant,
+                "is_signed": _is_signed(self.signing_secrets[merchant], headers, body),
+            }
+            for (headers, body), merchant in zip(self.receiver.got, self.receiver.queries, strict=True)
+        ]
+
+
+@contextlib.asynccontextmanager
+async def staged(seed: int, *, build: Build | None = None, folder: Path | None = None) -> AsyncIterator[Stage]:
+    """Start everything, yield it with merchants signed up, end everything."""
+    build = build or Build()
+    folder = folder or Path(tempfile.mkdtemp(prefix="chaos-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    cluster = Cluster.prepared(is_tuned=build.is_tuned)
+    taken: list[int] = [port for (port,) in cluster.targets.values()]
+    simulator_port, *api_ports = (_reserve(taken) for _ in range(1 + _APIS))
+    targets = {**cluster.targets, PROCESSOR: (simulator_port,), FRONT: tuple(api_ports)}
+    gate, cluster.proxy = proxy_program(folder, targets, {name: _reserve(taken) for name in targets}, seed=seed)
+    simulator = simulator_program(folder, port=simulator_port, seed=seed)
+    environment = _environment(cluster, build)
+    apis, workers = product_programs(folder, environment, api_ports=api_ports, workers=_WORKERS, command=build.command)
+    # A client of a payment API gives an idle connection up before the server does.
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2)
+    timeout = aiohttp.ClientTimeout(total=_HTTP_SECONDS)
+    try:
+        gate.start()
+        await gate.wait_until_healthy()
+        simulator.start()
+        await cluster.start()
+        for program in (*apis, *workers):
+            program.start()
+        await asyncio.gather(*(each.wait_until_healthy() for each in (simulator, *apis, *workers)))
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session, receiving() as receiver:
+            ports = (api_ports, simulator_port)
+            stage = Stage(folder, cluster, cluster.proxy, simulator, apis, workers, *ports, session, build, receiver)
+            await stage.add_merchants()
+            # Receivers have bad days too: a part of the deliveries has to be made again.
+            receiver.answers = random.Random(seed).choices(_ANSWERS, k=_UNSURE_ANSWERS)
+            yield stage
+    finally:
+        await asyncio.gather(*(program.stop() for program in [*apis, *workers]))
+        await simulator.stop()
+        await cluster.close()
+        await gate.stop()
+
+
+def _is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+    signed = sign(headers["webhook-id"], int(headers["webhook-timestamp"]), body, secrets=[secret])
+    return headers["webhook-signature"] == signed
+
+
+def _reserve(taken: list[int]) -> int:
+    taken.append(port := free_port(other_than=taken))
+    return port
+
+
+def _environment(cluster: Cluster, build: Build) -> dict[str, str]:
+    assert cluster.proxy is not None
+    options = build.url_options if build.is_tuned else _PLAIN_OPTIONS
+    return {
+        "ENVIRONMENT": "test",
+        "HOST": HOST,
+        "PUBLIC_URL": f"http://{HOST}",
+        "MONGODB_URL": cluster.url + (f"&{options}" if options else ""),
+        "DATABASE_NAME": DATABASE,
+        "SECRET_KEY": secrets.token_hex(32),
+        "RAZORPAY_BASE_URL": f"http://{HOST}:{cluster.proxy.ports[PROCESSOR]}",
+        "BCRYPT_ROUNDS": "4",
+        "LOG_LEVEL": "WARNING",
+        "TYPER_STANDARD_TRACEBACK": "1",
+        "WORKER_POLL_SECONDS": "0.1",
+        "WEBHOOKS_TO_PRIVATE": "true",
+    }

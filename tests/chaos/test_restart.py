@@ -1,0 +1,88 @@
+"""A rolling restart under load, behind a balancer that asks for readiness: no request is lost."""
+
+import asyncio
+import sys
+
+import aiohttp
+
+from app.local.ports import free_port
+from tests.chaos.processes import product_programs
+from tests.chaos.proxy import HOST
+
+_DRAIN_SECONDS = 2.0
+_PROBE_SECONDS = 0.2
+_CLIENTS = 6
+_PAUSE_SECONDS = 0.02
+
+
+async def test_p7_instances_that_are_restarted_one_by_one_under_load_lose_no_request(
+    mongodb_url, database_name, tmp_path
+):
+    ports = [free_port()]
+    ports.append(free_port(other_than=ports))
+    environment = {
+        "ENVIRONMENT": "test",
+        "HOST": HOST,
+        "MONGODB_URL": mongodb_url,
+        "DATABASE_NAME": database_name,
+        "DRAIN_SECONDS": str(_DRAIN_SECONDS),
+        "LOG_LEVEL": "WARNING",
+    }
+    command = (sys.executable, "-m", "app.cli")
+    apis, _ = product_programs(tmp_path, environment, api_ports=ports, workers=0, command=command)
+    try:
+        for api in apis:
+            api.start()
+        await asyncio.gather(*(api.wait_until_healthy() for api in apis))
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as http:
+            answers = await _load_while(http, ports, _restart_all(apis))
+    finally:
+        for api in apis:
+            api.kill()
+    assert len(answers) > 10 * _CLIENTS
+    assert set(answers) == {422}
+
+
+async def _restart_all(apis):
+    for api in apis:
+        assert await api.stop(), "it had to be killed"
+        api.start()
+        await api.wait_until_healthy()
+        await asyncio.sleep(3 * _PROBE_SECONDS)
+
+
+async def _load_while(http, ports, work):
+    """Ask through a balancer until the work is done; return every answer's status."""
+    ready, answers, stopping = set(ports), [], asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_probe(http, ports, ready, stopping))
+        for number in range(_CLIENTS):
+            group.create_task(_ask(http, ready, number, answers, stopping))
+        try:
+            await work
+        finally:
+            stopping.set()
+    return answers
+
+
+async def _probe(http, ports, ready, stopping):
+    """Keep the set of instances that say that they are ready, as a balancer does."""
+    while not stopping.is_set():
+        for port in ports:
+            try:
+                async with http.get(f"http://{HOST}:{port}/health/ready") as answer:
+                    is_ready = answer.status == 200
+            except aiohttp.ClientError:
+                is_ready = False
+            (ready.add if is_ready else ready.discard)(port)
+        await asyncio.sleep(_PROBE_SECONDS)
+
+
+async def _ask(http, ready, number, answers, stopping):
+    """Sign up with a bad body, again and again; any error ends the test."""
+    while not stopping.is_set():
+        number += 1
+        port = sorted(ready)[number % len(ready)]
+        async with http.post(f"http://{HOST}:{port}/api/v1/auth/signup", json={}) as answer:
+            answers.append(answer.status)
+        await asyncio.sleep(_PAUSE_SECONDS)

@@ -1,0 +1,463 @@
+"""A MongoDB in memory: the collections that the product's own stores write to, with unique keys and transactions.
+
+Every command is a point where others come first, where the process may die, and where the answer may be lost. A
+transaction reads its own snapshot and fails when somebody else wrote a document that it writes, as WiredTiger's do. The
+log keeps every committed change in order: it is the change stream that the invariants are held against.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from pymongo import ReturnDocument
+from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure, PyMongoError
+
+from app.database import _IN_TRANSACTION, Collection, Index
+from tests.simulation.documents import born, matches, updated, value_at
+from tests.simulation.expressions import ABSENT, Document, NotSpoken, field_of, sort_key
+from tests.simulation.loop import pause
+
+T = TypeVar("T")
+Rows = Mapping[Any, Document]
+Query = Mapping[str, Any]
+
+_TRIES = 40
+_WRITE_CONFLICT = 112
+
+
+class Trouble:
+    """Nothing goes wrong; a run passes in one that draws."""
+
+    def loses_command(self) -> bool:
+        """Tell whether a command never reaches the database."""
+        return False
+
+    def loses_answer(self) -> bool:
+        """Tell whether a command was carried out and nobody hears of it."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One committed change of one document; changes of one transaction have the same number."""
+
+    number: int
+    at: datetime
+    collection: str
+    before: Document | None
+    after: Document | None
+
+
+@dataclass(slots=True)
+class UniqueIndex:
+    """What may exist once, with who has it."""
+
+    declared: Index
+    held: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+    _paths: tuple[tuple[str, ...], ...] = ()
+    _texts: tuple[tuple[str, ...], ...] | None = None
+
+    def __post_init__(self) -> None:
+        self._paths = tuple(tuple(name.split(".")) for name, _ in self.declared.keys)
+        partial = self.declared.partial or {}
+        if all(wanted == {"$type": "string"} for wanted in partial.values()):
+            self._texts = tuple(tuple(name.split(".")) for name in partial)
+
+    def key_of(self, document: Document | None, now: datetime) -> tuple[Any, ...] | None:
+        """Return what the document occupies, None when the index leaves it out."""
+        if document is None:
+            return None
+        if self._texts is None:
+            if not matches(document, self.declared.partial or {}, now=now):
+                return None
+        elif any(not isinstance(field_of(document, path), str) for path in self._texts):
+            return None
+        found = (field_of(document, path) for path in self._paths)
+        return tuple(None if value is ABSENT else value for value in found)
+
+
+@dataclass(slots=True)
+class Database:
+    """Stands where `app.database.Database` stands; `without` names unique indexes that a mutant forgot."""
+
+    now: Callable[[], datetime]
+    declared: Iterable[Collection]
+    trouble: Trouble = field(default_factory=Trouble)
+    without: frozenset[str] = frozenset()
+    on_commit: Callable[[str], None] = lambda _: None
+    tables: dict[str, dict[Any, Document]] = field(default_factory=dict)
+    uniques: dict[str, list[UniqueIndex]] = field(default_factory=dict)
+    log: list[Change] = field(default_factory=list)
+    commits: int = 0
+
+    def __post_init__(self) -> None:
+        for collection in self.declared:
+            self.tables[collection.name] = {}
+            self.uniques[collection.name] = [
+                UniqueIndex(index) for index in collection.indexes if index.unique and index.name not in self.without
+            ]
+
+    def collection(self, name: str) -> "Commands":
+        """Return the commands of one collection."""
+        return Commands(self, name)
+
+    async def transaction(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """Run the work until it commits; an error that is not a lost race ends it, as the driver does."""
+        for _ in range(_TRIES):
+            session = Transaction(self)
+            try:
+                return await self._attempt(session, work)
+            except PyMongoError as error:
+                if not error.has_error_label("TransientTransactionError"):
+                    raise
+        raise _conflict()
+
+    async def _attempt(self, session: "Transaction", work: Callable[[Any], Awaitable[T]]) -> T:
+        _IN_TRANSACTION.set(True)
+        try:
+            result = await work(session)
+            await pause()
+        finally:
+            _IN_TRANSACTION.set(False)
+        if self.trouble.loses_command():
+            message = "the commit never arrived"
+            raise AutoReconnect(message)
+        session.commit()
+        if self.trouble.loses_answer():
+            message = "the commit was never confirmed"
+            raise AutoReconnect(message)
+        return result
+
+    def rows(self, name: str) -> Rows:
+        """Return the documents of a collection as they are committed."""
+        return self.tables[name]
+
+    def put(self, name: str, identity: Any, document: Document | None) -> None:
+        """Write one document outside any transaction. Raises DuplicateKeyError."""
+        for index in self.uniques[name]:
+            key = index.key_of(document, self.now())
+            if key is not None and index.held.get(key, identity) != identity:
+                raise duplicate(index.declared)
+        self.commits += 1
+        self._apply(name, identity, document)
+        self.on_commit(name)
+
+    def apply_all(self, writes: Mapping[tuple[str, Any], Document | None]) -> None:
+        """Commit the writes of a transaction together. Raises a write conflict when a key was taken meanwhile."""
+        for (name, identity), document in writes.items():
+            for index in self.uniques[name]:
+                key = index.key_of(document, self.now())
+                holder = index.held.get(key, identity) if key is not None else identity
+                if holder != identity and (name, holder) not in writes:
+                    raise _conflict()
+        self.commits += 1
+        for (name, identity), document in writes.items():
+            self._apply(name, identity, document)
+        for name in dict.fromkeys(name for name, _ in writes):
+            self.on_commit(name)
+
+    def _apply(self, name: str, identity: Any, document: Document | None) -> None:
+        table = self.tables[name]
+        before = table.get(identity)
+        now = self.now()
+        for index in self.uniques[name]:
+            old, new = index.key_of(before, now), index.key_of(document, now)
+            if old is not None and old != new and index.held.get(old) == identity:
+                del index.held[old]
+            if new is not None:
+                index.held[new] = identity
+        if document is None:
+            table.pop(identity, None)
+        else:
+            table[identity] = document
+        self.log.append(Change(self.commits, now, name, before, document))
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One try of a transaction: a snapshot, and what it wrote so far. It also plays the driver's session."""
+
+    database: Database
+    snapshot: dict[str, dict[Any, Document]] | None = None
+    writes: dict[tuple[str, Any], Document | None] = field(default_factory=dict)
+
+    def rows(self, name: str) -> Rows:
+        """Return the snapshot's documents with this transaction's own writes on them."""
+        return self._view()[name]
+
+    def put(self, name: str, identity: Any, document: Document | None) -> None:
+        """Write within the transaction. Raises DuplicateKeyError, or a write conflict when somebody was faster."""
+        view = self._view()
+        base = self.database.tables[name].get(identity)
+        if (name, identity) not in self.writes and base is not view[name].get(identity):
+            raise _conflict()
+        for index in self.database.uniques[name]:
+            self._refuse_twin(index, name, identity, document)
+        self.writes[name, identity] = document
+        if document is None:
+            view[name].pop(identity, None)
+        else:
+            view[name][identity] = document
+        self._bases.setdefault((name, identity), base)
+
+    def _refuse_twin(self, index: UniqueIndex, name: str, identity: Any, document: Document | None) -> None:
+        now = self.database.now()
+        key = index.key_of(document, now)
+        if key is None:
+            return
+        mine = ((other, row) for (table, other), row in self.writes.items() if table == name and other != identity)
+        if any(index.key_of(row, now) == key for _, row in mine):
+            raise duplicate(index.declared)
+        holder = index.held.get(key, identity)
+        if holder == identity or (name, holder) in self.writes:
+            return
+        # Only a twin in the snapshot is a duplicate; one that came later is a race that was lost.
+        raise duplicate(index.declared) if index.key_of(self._view()[name].get(holder), now) == key else _conflict()
+
+    def commit(self) -> None:
+        """Make the writes visible, all at once. Raises a write conflict when somebody was faster."""
+        for (name, identity), base in self._bases.items():
+            if self.database.tables[name].get(identity) is not base:
+                raise _conflict()
+        if self.writes:
+            self.database.apply_all(self.writes)
+
+    _bases: dict[tuple[str, Any], Document | None] = field(default_factory=dict)
+
+    def _view(self) -> dict[str, dict[Any, Document]]:
+        if self.snapshot is None:
+            self.snapshot = {name: dict(table) for name, table in self.database.tables.items()}
+        return self.snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """The driver's commands on one collection, as far as the product uses them."""
+
+    database: Database
+    name: str
+
+    async def find_one(
+        self,
+        query: Query | Any = None,
+        projection: Any = None,
+        *,
+        sort: Sequence[tuple[str, int]] = (),
+        session: Transaction | None = None,
+    ) -> Document | None:
+        """Return the first match."""
+        view = await self._reach(session)
+        return next(iter(_chosen(view.rows(self.name), _filter(query), self.database.now(), sort=sort)), None)
+
+    def find(self, query: Query | None = None, projection: Any = None, **options: Any) -> "Cursor":
+        """Return a cursor over the matches."""
+        return Cursor(self, query or {}, **options)
+
+    async def count_documents(self, query: Query, *, session: Transaction | None = None, **_: Any) -> int:
+        """Count the matches."""
+        view = await self._reach(session)
+        return len(_chosen(view.rows(self.name), query, self.database.now()))
+
+    async def distinct(self, key: str, query: Query | None = None, *, session: Transaction | None = None) -> list[Any]:
+        """Return each value of a field once."""
+        view = await self._reach(session)
+        rows = _chosen(view.rows(self.name), query or {}, self.database.now())
+        found = (field_of(row, key.split(".")) for row in rows)
+        return list(dict.fromkeys(value for value in found if value is not ABSENT))
+
+    async def insert_one(self, document: Document, *, session: Transaction | None = None) -> Any:
+        """Insert a document. Raises DuplicateKeyError."""
+        view = await self._reach(session)
+        self._insert(view, document)
+        self._answer(session)
+        return SimpleNamespace(inserted_id=document["_id"])
+
+    async def insert_many(self, documents: Iterable[Document], *, session: Transaction | None = None, **_: Any) -> Any:
+        """Insert documents one by one."""
+        view = await self._reach(session)
+        for document in documents:
+            self._insert(view, document)
+        self._answer(session)
+
+    async def update_one(
+        self, query: Query, update: Any, *, upsert: bool = False, session: Transaction | None = None, **_: Any
+    ) -> Any:
+        """Update the first match."""
+        view = await self._reach(session)
+        found, after = self._update(view, query, update, upsert=upsert)
+        self._answer(session)
+        upserted = after["_id"] if found is None and after is not None else None
+        count = int(found is not None)
+        return SimpleNamespace(matched_count=count, modified_count=count, upserted_id=upserted)
+
+    async def update_many(self, query: Query, update: Any, *, session: Transaction | None = None, **_: Any) -> Any:
+        """Update every match."""
+        view = await self._reach(session)
+        found = _chosen(view.rows(self.name), query, self.database.now())
+        for row in found:
+            self._put(view, row, updated(row, update, now=self.database.now()))
+        self._answer(session)
+        return SimpleNamespace(matched_count=len(found), modified_count=len(found))
+
+    async def find_one_and_update(
+        self,
+        query: Query,
+        update: Any,
+        *,
+        sort: Sequence[tuple[str, int]] = (),
+        upsert: bool = False,
+        return_document: bool = ReturnDocument.BEFORE,
+        session: Transaction | None = None,
+        **_: Any,
+    ) -> Document | None:
+        """Update the first match and return it, as it was or as it is."""
+        view = await self._reach(session)
+        found, after = self._update(view, query, update, upsert=upsert, sort=sort)
+        self._answer(session)
+        return after if return_document is ReturnDocument.AFTER else found
+
+    async def delete_one(self, query: Query, *, session: Transaction | None = None) -> Any:
+        """Remove the first match."""
+        view = await self._reach(session)
+        found = _chosen(view.rows(self.name), query, self.database.now())[:1]
+        for row in found:
+            view.put(self.name, row["_id"], None)
+        self._answer(session)
+        return SimpleNamespace(deleted_count=len(found))
+
+    async def bulk_write(self, requests: Iterable[Any], *, session: Transaction | None = None, **_: Any) -> Any:
+        """Carry out updates and inserts one by one."""
+        view = await self._reach(session)
+        for request in requests:
+            if hasattr(request, "_upsert"):
+                self._update(view, request._filter, request._doc, upsert=bool(request._upsert))
+            elif hasattr(request, "_doc") and not hasattr(request, "_filter"):
+                self._insert(view, request._doc)
+            else:
+                raise NotSpoken(type(request).__name__)
+        self._answer(session)
+        return SimpleNamespace()
+
+    async def read(self, query: Query, cursor: "Cursor", session: Transaction | None) -> list[Document]:
+        """Return what a cursor walks over."""
+        view = await self._reach(session)
+        rows = _chosen(view.rows(self.name), query, self.database.now(), sort=cursor.order)[cursor.skipped :]
+        return rows[: cursor.most] if cursor.most else rows
+
+    async def _reach(self, session: Transaction | None) -> Database | Transaction:
+        """Wait for one's turn, and perhaps never get there."""
+        await pause()
+        if session is not None:
+            return session
+        if self.database.trouble.loses_command():
+            message = "the command never arrived"
+            raise AutoReconnect(message)
+        return self.database
+
+    def _answer(self, session: Transaction | None) -> None:
+        if session is None and self.database.trouble.loses_answer():
+            message = "the write was never confirmed"
+            raise AutoReconnect(message)
+
+    def _insert(self, view: Database | Transaction, document: Document) -> None:
+        if document["_id"] in view.rows(self.name):
+            raise duplicate(Index("_id_", [("_id", 1)]))
+        view.put(self.name, document["_id"], dict(document))
+
+    def _put(self, view: Database | Transaction, before: Document, after: Document) -> None:
+        # An update that changes nothing writes nothing, and so loses no race.
+        if after != before:
+            view.put(self.name, before["_id"], after)
+
+    def _update(
+        self,
+        view: Database | Transaction,
+        query: Query,
+        update: Any,
+        *,
+        upsert: bool,
+        sort: Sequence[tuple[str, int]] = (),
+    ) -> tuple[Document | None, Document | None]:
+        now = self.database.now()
+        found = next(iter(_chosen(view.rows(self.name), query, now, sort=sort)), None)
+        if found is not None:
+            after = updated(found, update, now=now)
+            self._put(view, found, after)
+            return found, after
+        if not upsert:
+            return None, None
+        after = updated(born(query), update, now=now, is_new=True)
+        after.setdefault("_id", f"made-{self.database.commits}-{len(view.rows(self.name))}")
+        self._insert(view, after)
+        return None, after
+
+
+@dataclass(slots=True)
+class Cursor:
+    """A find that is carried out when it is first read."""
+
+    commands: Commands
+    query: Query
+    session: Transaction | None = None
+    order: Sequence[tuple[str, int]] = ()
+    skipped: int = 0
+    most: int = 0
+
+    def sort(self, key: Any, direction: int = 1) -> "Cursor":
+        """Order the matches."""
+        self.order = [(key, direction)] if isinstance(key, str) else list(key)
+        return self
+
+    def skip(self, count: int) -> "Cursor":
+        """Leave out the first ones."""
+        self.skipped = count
+        return self
+
+    def limit(self, count: int) -> "Cursor":
+        """Read at most so many; zero means all."""
+        self.most = count
+        return self
+
+    async def to_list(self, length: int | None = None) -> list[Document]:
+        """Return the rest."""
+        return await self.commands.read(self.query, self, self.session)
+
+    async def __aiter__(self) -> Any:
+        for row in await self.to_list():
+            yield row
+
+
+def duplicate(index: Index) -> DuplicateKeyError:
+    """Return the server's complaint about a twin."""
+    message = f"duplicate key in {index.name}"
+    return DuplicateKeyError(message, 11000, {"keyPattern": dict(index.keys), "code": 11000})
+
+
+def _conflict() -> OperationFailure:
+    error = OperationFailure("WriteConflict", _WRITE_CONFLICT)
+    error._add_error_label("TransientTransactionError")
+    return error
+
+
+def _filter(query: Any) -> Query:
+    if query is None:
+        return {}
+    return query if isinstance(query, Mapping) else {"_id": query}
+
+
+def _chosen(rows: Rows, query: Query, now: datetime, *, sort: Sequence[tuple[str, int]] = ()) -> list[Document]:
+    found = [row for row in _candidates(rows, query) if matches(row, query, now=now)]
+    for name, direction in reversed(list(sort.items() if isinstance(sort, Mapping) else sort)):
+        found.sort(key=lambda row, name=name: sort_key(value_at(row, name)), reverse=direction < 0)
+    return found
+
+
+def _candidates(rows: Rows, query: Query) -> Iterator[Document]:
+    identity = query.get("_id")
+    if isinstance(identity, dict):
+        identity = identity.get("$eq")
+    if identity is None:
+        return iter(rows.values())
+    return iter((rows[identity],)) if identity in rows else iter(())
