@@ -4,6 +4,7 @@ A check whose part of the product or whose source does not exist yet is listed a
 """
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -241,6 +242,10 @@ def i16_unknown_not_broken(evidence: Evidence) -> Iterator[Violation]:
                 yield Violation("I16", f"{name} says {line}", ())
 
 
+# What the process that starts next says in plain words (that it waits for the database) is no exception.
+_EXCEPTION = re.compile(r"(\w+\.)+\w+(:|$)|\w*(Error|Exception|Interrupt|Exit|Group)(:|$)")
+
+
 def defects_in(lines: Sequence[str]) -> Iterator[str]:
     """Return what a log tells of the unexpected.
 
@@ -257,7 +262,7 @@ def defects_in(lines: Sequence[str]) -> Iterator[str]:
             said = json.loads(line) if line.endswith("}") else {}
             if said.get("level") in {"error", "critical"} and not _is_expected(said):
                 yield json.dumps({word: str(value)[-800:] for word, value in said.items()})
-        elif line.startswith("Traceback") or (cause and line and not line[0].isspace()):
+        elif line.startswith("Traceback") or (cause and _EXCEPTION.match(line)):
             cause = line
 
 

@@ -77,6 +77,7 @@ def test_a_log_shows_defects_and_neither_unknown_answers_nor_a_start_without_a_d
         "",
         "Traceback (most recent call last):",
         "pymongo.errors.ServerSelectionTimeoutError: nobody is there",
+        "No MongoDB primary answers at 127.0.0.1:27017 (ServerSelectionTimeoutError). Waiting ...",
     ]
     assert not list(defects_in(expected))
     broken = [
