@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures lock clean distclean api worker simulator docs
+.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures deploy deploy-down lock clean distclean api worker simulator docs
 
 # The interpreter that .venv is made of; found when empty.
 PYTHON ?=
@@ -26,7 +26,7 @@ export PYTHON TEST_PROCESSES PYTEST_ARGS TEST_PACKAGES
 VENV := .venv
 PY := $(VENV)/bin/python
 COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-	--no-annotate pyproject.toml --extra embedded
+	--no-annotate pyproject.toml
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -90,6 +90,12 @@ figures: ## Measure how long writes stay away when something dies, and write doc
 	@scripts/environment.sh dev
 	@exec $(PY) -m tests.chaos.figures
 
+deploy: ## Start the production stack with Docker Compose, or bring it up to date; see docs/guides/deploy.md
+	@scripts/deploy.sh up
+
+deploy-down: ## Stop the production stack; data, secrets and certificate stay
+	@scripts/deploy.sh down
+
 docs: ## Write docs/reference: the OpenAPI document, the Postman collection, the error codes
 	@scripts/environment.sh runtime
 	@mkdir -p docs/reference
@@ -99,8 +105,9 @@ docs: ## Write docs/reference: the OpenAPI document, the Postman collection, the
 
 lock: ## Pin the requirements again (needs uv)
 	@command -v uv > /dev/null || { echo "make lock needs uv: install it with pip install uv."; exit 1; }
-	$(COMPILE) -o requirements/runtime.txt
-	$(COMPILE) --extra queue --extra sentry --extra otel --group dev -o requirements/dev.txt
+	$(COMPILE) --extra embedded -o requirements/runtime.txt
+	$(COMPILE) --extra queue --extra sentry --extra otel -o requirements/image.txt
+	$(COMPILE) --extra embedded --extra queue --extra sentry --extra otel --group dev -o requirements/dev.txt
 
 clean: ## Remove caches and build leftovers
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info artifacts

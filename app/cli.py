@@ -94,17 +94,21 @@ def worker() -> None:
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    *,
+    api_url: Annotated[str, typer.Option(help="Of the API, when it is not this machine's.")] = "",
+    simulator_url: Annotated[str, typer.Option(help="Of the simulator, when it is not this machine's.")] = "",
+) -> None:
     """Walk three payments through a running `make run`: paid and refunded, failed, paid late."""
     from app.local.demo import Demo, DemoFailed
 
     settings = load_settings()
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "::", ""} else settings.host
-    api_url = f"http://{host}:{settings.port}"
-    simulator_url = f"http://127.0.0.1:{settings.simulator_port}"
+    api = api_url.rstrip("/") or f"http://{host}:{settings.port}"
+    simulator = simulator_url.rstrip("/") or f"http://127.0.0.1:{settings.simulator_port}"
 
     async def tell() -> None:
-        async with Demo(api_url, simulator_url, SystemClock(), typer.echo) as stories:
+        async with Demo(api, simulator, SystemClock(), typer.echo) as stories:
             await stories.run()
 
     try:

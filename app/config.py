@@ -21,6 +21,7 @@ PROCESSOR_URL = "https://api.razorpay.com"
 _DEVELOPMENT_SECRET = "development-only-secret-key-not-for-production"  # noqa: S105  refused in production
 _SAMPLE_SECRETS = frozenset({"your-secret-key", "your-secret", "secret", "changeme", _DEVELOPMENT_SECRET})
 _LEAST_SECRET_BITS = 128
+_SECRETS_DIR = Path("/run/secrets")
 _QUEUE_SCHEMES = frozenset({"amqp", "amqps", "redis", "rediss"})
 
 
@@ -55,7 +56,13 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+        env_file=".env",
+        # Containers get secrets as files: the file `secret_key` sets SECRET_KEY. The environment goes before them.
+        secrets_dir=_SECRETS_DIR if _SECRETS_DIR.is_dir() else None,
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
     )
 
     # Where and how

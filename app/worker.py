@@ -63,7 +63,8 @@ async def run_worker(settings: Settings, *, ready_file: Path | None = None) -> N
 
     Args:
         settings: of the deployment.
-        ready_file: gets the line `ready` once the worker works, for whoever waits for it.
+        ready_file: gets the line `ready` once the worker works, for whoever waits for it, and is touched every few
+            seconds as long as its loop turns, for whoever ends what hangs.
     """
     configure_logs(level=settings.effective_log_level)
     start_error_tracking(settings)
@@ -78,13 +79,15 @@ async def run_worker(settings: Settings, *, ready_file: Path | None = None) -> N
         if ready_file is not None:
             ready_file.write_text("ready\n", encoding="ascii")  # noqa: ASYNC240  once, before any work
         _log.info("worker_started", **{lane.name: lane.width for lane in lanes_of(wiring)})
-        await work_until(stopping, wiring, idle_seconds=settings.worker_poll_seconds)
+        await work_until(stopping, wiring, idle_seconds=settings.worker_poll_seconds, alive_file=ready_file)
     finally:
         await wiring.close()
         _log.info("worker_stopped")
 
 
-async def work_until(stopping: asyncio.Event, wiring: Wiring, *, idle_seconds: float) -> None:
+async def work_until(
+    stopping: asyncio.Event, wiring: Wiring, *, idle_seconds: float, alive_file: Path | None = None
+) -> None:
     """Run every lane until the event is set; each lane ends after the piece of work it is at."""
     watches = [(_Watch(stopping, idle_seconds), lane) for lane in lanes_of(wiring)]
     async with asyncio.TaskGroup() as group:
@@ -92,7 +95,7 @@ async def work_until(stopping: asyncio.Event, wiring: Wiring, *, idle_seconds: f
             for _ in range(lane.width):
                 group.create_task(_run(lane.work, watch))
         group.create_task(wiring.drain.work_until(stopping, idle_seconds=idle_seconds))
-        group.create_task(_beat(wiring, stopping))
+        group.create_task(_beat(wiring, stopping, alive_file))
         await stopping.wait()
         for watch, _ in watches:
             watch.report_work()
@@ -138,9 +141,11 @@ async def _run(work: Work, watch: _Watch) -> None:
             await _rest(watch.stopping, _TROUBLE_SECONDS)
 
 
-async def _beat(wiring: Wiring, stopping: asyncio.Event) -> None:
+async def _beat(wiring: Wiring, stopping: asyncio.Event, alive_file: Path | None) -> None:
     """Say from time to time that this worker lives, and refresh what only a worker measures."""
     while not stopping.is_set():
+        if alive_file is not None:
+            alive_file.touch()  # noqa: ASYNC240  one call into the kernel, every few seconds
         try:
             await wiring.heartbeats.record("worker")
         except PyMongoError as error:
