@@ -59,6 +59,16 @@ class MalformedJson(Problem):
     message = "The body is not valid JSON."
 
 
+class HttpsRequired(Problem):
+    """A program called without TLS; the reverse proxy answers so, and nothing of the request reached the service."""
+
+    kind = Kind.FORBIDDEN
+    code = "https_required"
+    message = (
+        "This service is reached by HTTPS only; a credential that came without it is no secret any more: replace it."
+    )
+
+
 class HostNotAllowed(Problem):
     """The Host header names a service that this is not (failure row N9)."""
 
