@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures deploy deploy-down lock clean distclean api worker simulator docs
+.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures deploy deploy-down deploy-test lock clean distclean api worker simulator docs
 
 # The interpreter that .venv is made of; found when empty.
 PYTHON ?=
@@ -95,6 +95,10 @@ deploy: ## Start the production stack with Docker Compose, or bring it up to dat
 
 deploy-down: ## Stop the production stack; data, secrets and certificate stay
 	@scripts/deploy.sh down
+
+deploy-test: ## Start the production stack on a real engine, kill its parts under load, and look what is missing (root)
+	@scripts/environment.sh dev
+	@exec $(PY) -m tests.deploy $(ARGS)
 
 docs: ## Write docs/reference: the OpenAPI document, the Postman collection, the error codes
 	@scripts/environment.sh runtime

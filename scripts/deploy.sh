@@ -27,6 +27,10 @@ secret() { # NAME VALUE: unless it is there
     [[ -e secrets/$1 ]] || { printf '%s' "$2" > "secrets/$1"; chmod 444 "secrets/$1"; }
 }
 
+filled() { # NAME VALUE: unless it says something
+    [[ -s secrets/$1 ]] || { rm -f "secrets/$1"; secret "$1" "$2"; }
+}
+
 setting() { # NAME: as production.env says
     sed -n "s/^$1=//p" production.env | tail -n 1
 }
@@ -59,6 +63,12 @@ prepare() {
     local hosts=mongo-1:27017,mongo-2:27017,mongo-3:27017
     secret mongodb_url "mongodb://app:$(< secrets/mongo_app_password)@$hosts/?replicaSet=rs0&authSource=admin"
     secret mongodb_backup_url "mongodb://backup:$(< secrets/mongo_backup_password)@$hosts/?replicaSet=rs0&authSource=admin"
+    local broker
+    broker=$(random)
+    secret rabbitmq.conf "$(printf 'default_user = gateway\ndefault_pass = %s\n' "$broker")"
+    [[ ,$(setting COMPOSE_PROFILES), != *,rabbitmq,* ]] ||
+        filled queue_url "amqp://gateway:$(sed -n 's/^default_pass = //p' secrets/rabbitmq.conf)@rabbitmq/"
+    [[ ,$(setting COMPOSE_PROFILES), != *,redis,* ]] || filled redis_url redis://redis:6379/0
     [[ -z ${RAZORPAY_KEY_SECRET:-} ]] || secret razorpay_key_secret "$RAZORPAY_KEY_SECRET"
     printf 'server_name %s;\n' "$(setting SERVER_NAME)" > site/server-name.conf
     [[ -n $(setting RAZORPAY_KEY_ID) ]] ||

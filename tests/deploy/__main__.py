@@ -1,0 +1,266 @@
+"""`make deploy-test`: the production stack on a real Docker engine, whose parts are killed one by one under load.
+
+Afterwards nothing may be missing. It works on a copy of the tree, so that settings and secrets of a real deployment are
+never touched, and in containers, networks and volumes of its own names, which it removes at the end. Without an engine
+that answers it starts one of its own, and without an image registry it builds stand-ins for the base images
+(tests/deploy/stand_ins).
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import aiohttp
+import typer
+
+from tests.chaos.processes import ROOT
+from tests.deploy.edge import wide_limits
+from tests.deploy.load import Load, differences, world_at
+
+_PROJECT = "payment-gateway-test"
+_NAME = "payments.test"
+_HTTP, _HTTPS, _SIMULATOR = 18080, 18443, 18090
+_ENGINE_SECONDS = 60.0
+_DOWN_SECONDS = 6.0
+_BETWEEN_SECONDS = 4.0
+_PACKAGES = ("docker.io", "docker-compose", "debootstrap", "iptables", "curl")
+_KILLED = ("api-1", "api-2", "worker_1", "worker_2", "primary", "nginx", "rabbitmq", "redis")
+
+
+class Failed(RuntimeError):
+    """A step did not do what it must; the message says which."""
+
+
+@dataclass(slots=True)
+class Deployment:
+    """A copy of the tree from which the stack runs, and the environment of every command."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    took: dict[str, float] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Say what is done and how long it took."""
+        typer.echo(f"== {name}")
+        began = time.monotonic()
+        yield
+        self.took[name] = time.monotonic() - began
+        typer.echo(f"   {self.took[name]:.0f} s")
+
+    def run(self, *command: str, is_quiet: bool = True, may_fail: bool = False) -> str:
+        """Run a command in the copy and return what it said. Raises Failed."""
+        done = subprocess.run(  # noqa: S603  our own commands
+            command, cwd=self.folder, env=dict(self.environment), text=True, capture_output=is_quiet, check=False
+        )
+        if done.returncode and not may_fail:
+            said = f"{done.stdout or ''}{done.stderr or ''}"[-3000:]
+            raise Failed(f"{' '.join(command)} ended with {done.returncode}\n{said}")
+        return (done.stdout or "").strip()
+
+    def compose(self, *arguments: str, may_fail: bool = False) -> str:
+        """Give Compose a command."""
+        return self.run("scripts/deploy.sh", "compose", *arguments, may_fail=may_fail)
+
+    def container(self, name: str) -> str:
+        """Return the id of a service's container; `worker_2` is the second one."""
+        service, _, number = name.partition("_")
+        ids = self.compose("ps", "-q", service).split()
+        return sorted(ids)[int(number or 1) - 1]
+
+    def primary(self) -> str:
+        """Return the service that leads the replica set."""
+        script = (
+            "import pymongo, pathlib; url = pathlib.Path('/run/secrets/mongodb_url').read_text().strip(); "
+            "print(pymongo.MongoClient(url).admin.command('hello')['primary'].split(':')[0])"
+        )
+        return self.compose("exec", "-T", "worker", "python", "-c", script)
+
+
+async def run(count: int, *, keep: bool) -> None:
+    """Do everything. Raises Failed."""
+    _require_packages()
+    with tempfile.TemporaryDirectory(prefix="payment-gateway-deploy-") as place, _engine(Path(place)) as address:
+        deployment = Deployment(_copied(Path(place) / "tree"), _environment(address))
+        with deployment.step("stand-in images, where no registry is reached"):
+            if deployment.run("docker", "pull", "--quiet", "python:3.11-slim-bookworm", may_fail=True) == "":
+                deployment.run("tests/deploy/stand_ins/build.sh", is_quiet=False)
+        try:
+            with deployment.step("make deploy: build the image, start the stack"):
+                deployment.run("scripts/deploy.sh", "up", is_quiet=False)
+            with deployment.step("the demo through nginx by TLS"):
+                typer.echo(deployment.compose("run", "--rm", "-T", "demo").splitlines()[-1])
+            await _survives(deployment, count)
+            with deployment.step("make deploy once more changes nothing"):
+                deployment.run("scripts/deploy.sh", "up")
+        except BaseException:
+            typer.echo(deployment.compose("logs", "--tail", "40", may_fail=True)[-8000:], err=True)
+            raise
+        finally:
+            if not keep:
+                deployment.compose("down", "--volumes", "--timeout", "30", may_fail=True)
+
+
+async def _survives(deployment: Deployment, count: int) -> None:
+    """Kill each part in turn under load; then ask processor, product and ledger whether they agree."""
+    async with _clients(deployment) as session:
+        world = world_at(f"https://{_NAME}:{_HTTPS}", f"http://127.0.0.1:{_SIMULATOR}", session)
+        inside = f"https://{_NAME}:8443"
+        merchants = []
+        for _ in range(count):
+            merchant = await world.merchant(webhooks=False)
+            # The processor is in the stack too, and reaches nginx by its inner port.
+            await world_at(inside, world.simulator.url, session).register_webhook(merchant)
+            merchants.append(merchant)
+        load = Load(merchants)
+        load.start(clients=4, rest_seconds=0.2)
+        for name in _KILLED:
+            with deployment.step(f"kill -9 {name}, {_DOWN_SECONDS:.0f} s later it is back"):
+                container = deployment.container(deployment.primary() if name == "primary" else name)
+                before = len(load.failures)
+                deployment.run("docker", "kill", container)
+                await asyncio.sleep(_DOWN_SECONDS)
+                deployment.run("docker", "start", container)
+                await asyncio.sleep(_BETWEEN_SECONDS)
+                typer.echo(f"   {len(load.failures) - before} requests had to be repeated")
+        with deployment.step("reload nginx under load"):
+            before = len(load.failures)
+            for _ in range(5):
+                deployment.run("docker", "kill", "--signal", "HUP", deployment.container("nginx"))
+                await asyncio.sleep(1)
+            typer.echo(f"   {len(load.failures) - before} requests had to be repeated")
+        await load.stop()
+        with deployment.step("everything paid is completed, and all books agree"):
+            wrong = await differences(load, seconds=300)
+        typer.echo(
+            f"   {load.asked} requests, {len(load.failures)} repeated; {len(load.created)} payments acknowledged, "
+            f"{len(load.paid)} paid; lost, doubled or not agreeing: {len(wrong)}"
+        )
+        if wrong:
+            raise Failed("\n".join(wrong[:20]))
+
+
+@contextlib.asynccontextmanager
+async def _clients(deployment: Deployment) -> AsyncIterator[aiohttp.ClientSession]:
+    certificate = deployment.folder / "tls.crt"
+    certificate.write_text(deployment.compose("exec", "-T", "nginx", "cat", "/etc/payment-gateway-tls/tls.crt"))
+    trust = ssl.create_default_context(cafile=certificate)
+    connector = aiohttp.TCPConnector(limit=0, ssl=trust, resolver=_Here(), keepalive_timeout=2)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        yield session
+
+
+class _Here(aiohttp.abc.AbstractResolver):
+    """Every name is this machine."""
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[aiohttp.abc.ResolveResult]:
+        return [aiohttp.abc.ResolveResult(hostname=host, host="127.0.0.1", port=port, family=family, proto=0, flags=0)]
+
+    async def close(self) -> None:
+        return
+
+
+def _require_packages() -> None:
+    if not shutil.which("docker") or not shutil.which("docker-compose"):
+        subprocess.run([ROOT / "scripts" / "packages.sh", *_PACKAGES], check=True)  # noqa: S603  our own
+
+
+def _copied(folder: Path) -> Path:
+    """Copy what is in git, and what is new beside it, into a folder."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")  # noqa: S603  our own
+    for name in filter(None, names):
+        source, target = ROOT / name, folder / name
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    # All clients come from one address here, which is no case of production.
+    (folder / "tests" / "deploy" / "limits.test.conf").write_text(wide_limits(), encoding="utf-8")
+    return folder
+
+
+def _environment(engine: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "DOCKER_HOST": engine,
+        "DEPLOY_PROJECT": _PROJECT,
+        "DEPLOY_FILES": "../tests/deploy/compose.test.yaml",
+        "DEPLOY_BUILD_OPTIONS": "--network host",
+        "COMPOSE_PROFILES": "redis,rabbitmq",
+        "SERVER_NAME": _NAME,
+        "PUBLIC_URL": f"https://{_NAME}:8443",
+        "HTTP_PORT": str(_HTTP),
+        "HTTPS_PORT": str(_HTTPS),
+        "SIMULATOR_PUBLISHED": str(_SIMULATOR),
+        "RAZORPAY_KEY_ID": "rzp_test_deployment01",
+        "RAZORPAY_KEY_SECRET": "only-the-simulator-knows-it",
+        "TEST_LIMITS": "../tests/deploy/limits.test.conf",
+    }
+
+
+@contextlib.contextmanager
+def _engine(place: Path) -> Iterator[str]:
+    """Yield the address of an engine that answers; start one where there is none, and end only that one."""
+    address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if _answers(address):
+        yield address
+        return
+    if os.geteuid() != 0:
+        raise Failed("No Docker engine answers, and only root may start one: start it, or set DOCKER_HOST.")
+    typer.echo("== no Docker engine answers; starting one for this run")
+    # What it keeps (the images) stays for the next run; what belongs to this run ends with it.
+    data = ROOT / "artifacts" / "docker"
+    data.mkdir(parents=True, exist_ok=True)
+    address = f"unix://{place}/docker.sock"
+    command = ["dockerd", "--data-root", str(data), "--exec-root", f"{place}/exec", "--pidfile", f"{place}/docker.pid"]
+    environment = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
+    with (place / "dockerd.log").open("wb") as log:
+        daemon = subprocess.Popen(  # noqa: S603  our own
+            [*command, "--host", address], stdout=log, stderr=log, env=environment, start_new_session=True
+        )
+    try:
+        ends_at = time.monotonic() + _ENGINE_SECONDS
+        while not _answers(address):
+            if daemon.poll() is not None or time.monotonic() > ends_at:
+                raise Failed(f"dockerd did not start:\n{(place / 'dockerd.log').read_text()[-2000:]}")
+            time.sleep(0.5)
+        yield address
+    finally:
+        daemon.terminate()
+        daemon.wait(timeout=60)
+
+
+def _answers(address: str) -> bool:
+    docker = shutil.which("docker")
+    if docker is None:
+        return False
+    asked = [docker, "--host", address, "info", "--format", "{{.ServerVersion}}"]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0  # noqa: S603  our own
+
+
+def main(
+    merchants: Annotated[int, typer.Option(min=1, max=8, help="How many sell at the same time.")] = 2,
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running.")] = False,
+) -> None:
+    """Start the production stack, kill its parts under load, and look whether anything was lost or doubled."""
+    try:
+        asyncio.run(run(merchants, keep=keep))
+    except Failed as failure:
+        typer.echo(f"The deployment failed: {failure}", err=True)
+        sys.exit(1)
+    typer.echo("Nothing was lost and nothing was doubled.")
+
+
+if __name__ == "__main__":
+    typer.run(main)
