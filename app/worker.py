@@ -63,7 +63,8 @@ async def run_worker(settings: Settings, *, ready_file: Path | None = None) -> N
 
     Args:
         settings: of the deployment.
-        ready_file: gets the line `ready` once the worker works, for whoever waits for it.
+        ready_file: gets the line `ready` once the worker works, and is touched as long as its loop turns, for whoever
+            waits for it or watches it.
     """
     configure_logs(level=settings.effective_log_level)
     start_error_tracking(settings)
@@ -78,14 +79,21 @@ async def run_worker(settings: Settings, *, ready_file: Path | None = None) -> N
         if ready_file is not None:
             ready_file.write_text("ready\n", encoding="ascii")  # noqa: ASYNC240  once, before any work
         _log.info("worker_started", **{lane.name: lane.width for lane in lanes_of(wiring)})
-        await work_until(stopping, wiring, idle_seconds=settings.worker_poll_seconds)
+        await work_until(stopping, wiring, idle_seconds=settings.worker_poll_seconds, sign=ready_file)
     finally:
         await wiring.close()
         _log.info("worker_stopped")
 
 
-async def work_until(stopping: asyncio.Event, wiring: Wiring, *, idle_seconds: float) -> None:
-    """Run every lane until the event is set; each lane ends after the piece of work it is at."""
+async def work_until(stopping: asyncio.Event, wiring: Wiring, *, idle_seconds: float, sign: Path | None = None) -> None:
+    """Run every lane until the event is set; each lane ends after the piece of work it is at.
+
+    Args:
+        stopping: ends the work.
+        wiring: what to work with.
+        idle_seconds: how long a lane without work rests.
+        sign: a file that is touched as long as the loop turns.
+    """
     watches = [(_Watch(stopping, idle_seconds), lane) for lane in lanes_of(wiring)]
     async with asyncio.TaskGroup() as group:
         for watch, lane in watches:
@@ -93,6 +101,8 @@ async def work_until(stopping: asyncio.Event, wiring: Wiring, *, idle_seconds: f
                 group.create_task(_run(lane.work, watch))
         group.create_task(wiring.drain.work_until(stopping, idle_seconds=idle_seconds))
         group.create_task(_beat(wiring, stopping))
+        if sign is not None:
+            group.create_task(_show_life(sign, stopping))
         await stopping.wait()
         for watch, _ in watches:
             watch.report_work()
@@ -145,6 +155,14 @@ async def _beat(wiring: Wiring, stopping: asyncio.Event) -> None:
             await wiring.heartbeats.record("worker")
         except PyMongoError as error:
             _log.warning("worker_database_trouble", error=type(error).__name__)
+        await _rest(stopping, _HEARTBEAT_SECONDS)
+
+
+async def _show_life(sign: Path, stopping: asyncio.Event) -> None:
+    """Touch the file from time to time: a probe that asked the database would restart workers that only wait for it."""
+    while not stopping.is_set():
+        with suppress(OSError):  # the work goes on; whoever watches the file decides
+            sign.touch()  # noqa: ASYNC240  an update of one inode
         await _rest(stopping, _HEARTBEAT_SECONDS)
 
 
