@@ -23,14 +23,11 @@ def steps(name):
 
 
 @pytest.mark.parametrize(
-    ("schema", "path"),
-    [
-        *(("github-workflows", f".github/workflows/{name}") for name in _WORKFLOWS),
-        ("dependabot", ".github/dependabot.yml"),
-    ],
+    ("schema", "paths"),
+    [("github-workflows", [_FOLDER / name for name in _WORKFLOWS]), ("dependabot", [ROOT / ".github/dependabot.yml"])],
 )
-def test_the_forge_understands_every_word(schema, path):
-    command = [sys.executable, "-m", "check_jsonschema", f"--builtin-schema=vendor.{schema}", str(ROOT / path)]
+def test_the_forge_understands_every_word(schema, paths):
+    command = [sys.executable, "-m", "check_jsonschema", f"--builtin-schema=vendor.{schema}", *paths]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  a pinned tool
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
