@@ -62,49 +62,39 @@ def _object(**properties: Document) -> Document:
 _TEXT: Document = {"type": "string", "minLength": 1}
 _DURATION: Document = {"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"}
 
+_ENDPOINT = _object(
+    port=_TEXT,
+    path={"type": "string", "pattern": "^/"},
+    interval=_DURATION,
+    scrapeTimeout=_DURATION,
+    authorization=_object(type={"const": "Bearer"}, credentials=_object(name=_TEXT, key=_TEXT)),
+)
+_ENDPOINTS: Document = {"type": "array", "minItems": 1, "items": _ENDPOINT}
+_ALARM = _object(
+    alert=_TEXT,
+    expr=_TEXT,
+    for_=_DURATION,
+    keep_firing_for_=_DURATION,
+    labels=_LABELS,
+    annotations=_object(summary=_TEXT, description_=_TEXT, runbook_url_=_TEXT),
+)
+_RECORD = _object(record=_TEXT, expr=_TEXT, labels_=_LABELS)
+_RULES: Document = {"type": "array", "minItems": 1, "items": {"anyOf": [_ALARM, _RECORD]}}
+
 # What the Prometheus operator understands of what we say to it.
 OPERATOR_SCHEMAS: Mapping[str, Document] = {
-    "ServiceMonitor": _kind(
-        "monitoring.coreos.com/v1",
-        "ServiceMonitor",
-        _object(
-            selector=_object(matchLabels=_LABELS),
-            endpoints={
-                "type": "array",
-                "minItems": 1,
-                "items": _object(
-                    port=_TEXT,
-                    path={"type": "string", "pattern": "^/"},
-                    interval=_DURATION,
-                    scrapeTimeout=_DURATION,
-                    authorization=_object(type={"const": "Bearer"}, credentials=_object(name=_TEXT, key=_TEXT)),
-                ),
-            },
+    kind: _kind("monitoring.coreos.com/v1", kind, spec)
+    for kind, spec in (
+        ("ServiceMonitor", _object(selector=_object(matchLabels=_LABELS), endpoints=_ENDPOINTS)),
+        (
+            "PodMonitor",
+            _object(selector=_object(matchLabels=_LABELS), jobLabel=_TEXT, podMetricsEndpoints=_ENDPOINTS),
         ),
-    ),
-    "PrometheusRule": _kind(
-        "monitoring.coreos.com/v1",
-        "PrometheusRule",
-        _object(
-            groups={
-                "type": "array",
-                "items": _object(
-                    name=_TEXT,
-                    rules={
-                        "type": "array",
-                        "minItems": 1,
-                        "items": _object(
-                            alert=_TEXT,
-                            expr=_TEXT,
-                            for_=_DURATION,
-                            labels_=_LABELS,
-                            annotations=_object(summary=_TEXT, description_=_TEXT, runbook_url_=_TEXT),
-                        ),
-                    },
-                ),
-            }
+        (
+            "PrometheusRule",
+            _object(groups={"type": "array", "items": _object(name=_TEXT, interval_=_DURATION, rules=_RULES)}),
         ),
-    ),
+    )
 }
 
 
