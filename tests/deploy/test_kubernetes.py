@@ -160,9 +160,9 @@ def test_whatever_runs_long_is_asked_whether_it_lives(overlay):
         if spec.get("restartPolicy") == "Never":
             continue
         assert {"startupProbe", "livenessProbe"} <= container.keys(), name
-        # Nobody sends requests to a worker, so nobody asks whether it is ready for them.
-        assert ("readinessProbe" in container) == ("ports" in container), name
-        served = {port["name"] for port in container.get("ports", ())}
+        # Nobody but the scraper sends requests to a worker, so nobody asks whether it is ready for them.
+        served = {port["name"] for port in container.get("ports", ())} - {"metrics"}
+        assert ("readinessProbe" in container) == bool(served), name
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             asked = container.get(probe, {})
             assert (asked.get("httpGet") or asked.get("tcpSocket") or {"port": None})["port"] in {*served, None}, name
@@ -183,8 +183,7 @@ def test_the_api_is_restarted_only_when_it_does_not_answer_itself():
 @pytest.mark.parametrize(("age_seconds", "lives"), [(0, True), (30, True), (90, False)])
 def test_the_worker_s_probe_tells_a_loop_that_turns_from_one_that_hangs(tmp_path, age_seconds, lives):
     _, worker = container_of("production", "Deployment/worker/worker")
-    (variable,) = worker["env"]
-    assert variable["name"] == "WORKER_READY_FILE"
+    (variable,) = (one for one in worker["env"] if one["name"] == "WORKER_READY_FILE")
     assert worker["startupProbe"]["exec"]["command"][-1] == variable["value"]
     program, flags, code = worker["livenessProbe"]["exec"]["command"]
     assert program == "python"
@@ -295,6 +294,18 @@ def test_the_scraper_asks_every_api_with_its_token():
     assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
     assert endpoint["authorization"]["credentials"] == {"name": _SECRETS, "key": "metrics_token"}
     assert not of_kind("development", "ServiceMonitor")
+
+
+def test_the_scraper_asks_every_worker_at_the_port_it_shows_its_metrics_on():
+    (monitor,) = of_kind("production", "PodMonitor")
+    (labels,) = (t["metadata"]["labels"] for name, t in pods("production") if name == "Deployment/worker")
+    assert selects(monitor["spec"]["selector"], labels)
+    assert labels[monitor["spec"]["jobLabel"]] == "worker"
+    _, worker = container_of("production", "Deployment/worker/worker")
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    (port,) = worker["ports"]
+    assert endpoint["port"] == port["name"]
+    assert {"name": "WORKER_METRICS_PORT", "value": str(port["containerPort"])} in worker["env"]
 
 
 def test_the_alarms_are_those_of_prometheus():

@@ -82,8 +82,10 @@ def test_the_api_of_production_is_reached_from_the_ingress_and_the_scraper_alone
 
 @pytest.mark.parametrize("component", ["worker", "backup"])
 @_EACH
-def test_nobody_reaches_a_worker_or_a_backup(overlay, component):
-    assert not [policy for policy in policies_on(overlay, component) if policy["spec"].get("ingress")]
+def test_nobody_reaches_a_worker_or_a_backup_but_the_scraper_the_worker_s_metrics(overlay, component):
+    found = [policy["metadata"]["name"] for policy in policies_on(overlay, component) if policy["spec"].get("ingress")]
+    is_scraped = (overlay, component) == ("production", "worker")
+    assert found == (["worker-from-prometheus"] if is_scraped else [])
 
 
 @_EACH
