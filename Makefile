@@ -2,7 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures deploy deploy-down deploy-test lock clean distclean api worker simulator docs
+.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures deploy deploy-down deploy-test lock clean distclean api worker simulator docs \
+	image sbom audit release
 
 # The interpreter that .venv is made of; found when empty.
 PYTHON ?=
@@ -21,6 +22,12 @@ SECONDS = 0
 MUTANT ?=
 JANITOR ?= on
 
+# Of `make image` and `make release`: the image's name, the tag that is released, and the parts that must not be missing.
+IMAGE ?=
+TAG ?=
+REQUIRE ?=
+
+export IMAGE TAG REQUIRE
 export PYTHON TEST_PROCESSES PYTEST_ARGS TEST_PACKAGES
 
 VENV := .venv
@@ -112,6 +119,22 @@ lock: ## Pin the requirements again (needs uv)
 	$(COMPILE) --extra embedded -o requirements/runtime.txt
 	$(COMPILE) --extra queue --extra sentry --extra otel -o requirements/image.txt
 	$(COMPILE) --extra embedded --extra queue --extra sentry --extra otel --group dev -o requirements/dev.txt
+
+image: ## Build the container image (IMAGE=payment-gateway:VERSION)
+	@scripts/environment.sh runtime
+	@scripts/release.sh image
+
+sbom: ## List every pinned requirement with its hashes in artifacts/release/sbom.cdx.json (CycloneDX)
+	@scripts/environment.sh dev
+	@scripts/release.sh sbom
+
+audit: ## Ask whether a pinned requirement has a known fault; fails when nobody answers
+	@scripts/environment.sh dev
+	@scripts/release.sh audit $(ARGS)
+
+release: ## Do everything of a release up to publishing: TAG=v1.2.3 REQUIRE="image audit"
+	@scripts/environment.sh dev
+	@scripts/release.sh all
 
 clean: ## Remove caches and build leftovers
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info artifacts

@@ -63,8 +63,8 @@ async def run_worker(settings: Settings, *, ready_file: Path | None = None) -> N
 
     Args:
         settings: of the deployment.
-        ready_file: gets the line `ready` once the worker works, for whoever waits for it, and is touched every few
-            seconds as long as its loop turns, for whoever ends what hangs.
+        ready_file: gets the line `ready` once the worker works, and is touched as long as its loop turns, for whoever
+            waits for it or watches it.
     """
     configure_logs(level=settings.effective_log_level)
     start_error_tracking(settings)
@@ -79,23 +79,30 @@ async def run_worker(settings: Settings, *, ready_file: Path | None = None) -> N
         if ready_file is not None:
             ready_file.write_text("ready\n", encoding="ascii")  # noqa: ASYNC240  once, before any work
         _log.info("worker_started", **{lane.name: lane.width for lane in lanes_of(wiring)})
-        await work_until(stopping, wiring, idle_seconds=settings.worker_poll_seconds, alive_file=ready_file)
+        await work_until(stopping, wiring, idle_seconds=settings.worker_poll_seconds, sign=ready_file)
     finally:
         await wiring.close()
         _log.info("worker_stopped")
 
 
-async def work_until(
-    stopping: asyncio.Event, wiring: Wiring, *, idle_seconds: float, alive_file: Path | None = None
-) -> None:
-    """Run every lane until the event is set; each lane ends after the piece of work it is at."""
+async def work_until(stopping: asyncio.Event, wiring: Wiring, *, idle_seconds: float, sign: Path | None = None) -> None:
+    """Run every lane until the event is set; each lane ends after the piece of work it is at.
+
+    Args:
+        stopping: ends the work.
+        wiring: what to work with.
+        idle_seconds: how long a lane without work rests.
+        sign: a file that is touched as long as the loop turns.
+    """
     watches = [(_Watch(stopping, idle_seconds), lane) for lane in lanes_of(wiring)]
     async with asyncio.TaskGroup() as group:
         for watch, lane in watches:
             for _ in range(lane.width):
                 group.create_task(_run(lane.work, watch))
         group.create_task(wiring.drain.work_until(stopping, idle_seconds=idle_seconds))
-        group.create_task(_beat(wiring, stopping, alive_file))
+        group.create_task(_beat(wiring, stopping))
+        if sign is not None:
+            group.create_task(_show_life(sign, stopping))
         await stopping.wait()
         for watch, _ in watches:
             watch.report_work()
@@ -141,15 +148,21 @@ async def _run(work: Work, watch: _Watch) -> None:
             await _rest(watch.stopping, _TROUBLE_SECONDS)
 
 
-async def _beat(wiring: Wiring, stopping: asyncio.Event, alive_file: Path | None) -> None:
+async def _beat(wiring: Wiring, stopping: asyncio.Event) -> None:
     """Say from time to time that this worker lives, and refresh what only a worker measures."""
     while not stopping.is_set():
-        if alive_file is not None:
-            alive_file.touch()  # noqa: ASYNC240  one call into the kernel, every few seconds
         try:
             await wiring.heartbeats.record("worker")
         except PyMongoError as error:
             _log.warning("worker_database_trouble", error=type(error).__name__)
+        await _rest(stopping, _HEARTBEAT_SECONDS)
+
+
+async def _show_life(sign: Path, stopping: asyncio.Event) -> None:
+    """Touch the file from time to time: a probe that asked the database would restart workers that only wait for it."""
+    while not stopping.is_set():
+        with suppress(OSError):  # the work goes on; whoever watches the file decides
+            sign.touch()  # noqa: ASYNC240  an update of one inode
         await _rest(stopping, _HEARTBEAT_SECONDS)
 
 

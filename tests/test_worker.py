@@ -75,10 +75,10 @@ def doors(inbox=None, checks=None, beats=None):
     )
 
 
-async def worked(wiring, *, until, idle_seconds=0.01):
+async def worked(wiring, *, until, idle_seconds=0.01, sign=None):
     """Let the lanes work until something is true, then stop them."""
     stopping = asyncio.Event()
-    work = asyncio.create_task(work_until(stopping, wiring, idle_seconds=idle_seconds))
+    work = asyncio.create_task(work_until(stopping, wiring, idle_seconds=idle_seconds, sign=sign))
     async with asyncio.timeout(10):
         while not until():
             assert not work.done(), work
@@ -101,6 +101,17 @@ async def test_a_lane_survives_the_error_of_one_pass(trouble):
     inbox = Script([trouble] * INBOX_LANES)  # each lane meets it once
     await worked(doors(inbox), until=lambda: inbox.turns >= 2 * INBOX_LANES)
     assert not inbox.ends
+
+
+async def test_the_sign_of_life_is_shown_while_the_database_is_away(tmp_path):
+    sign = tmp_path / "sign"
+    sign.write_text("ready\n")
+    os.utime(sign, (0, 0))
+    await worked(doors(beats=Beats(AutoReconnect("gone"))), until=lambda: sign.stat().st_mtime > 0, sign=sign)
+    assert sign.read_text() == "ready\n"
+    nowhere = tmp_path / "gone" / "sign"
+    inbox = Script([True])
+    await worked(doors(inbox), until=lambda: not inbox.ends, sign=nowhere)
 
 
 async def test_trouble_is_logged_without_what_it_said():

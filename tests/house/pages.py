@@ -2,7 +2,7 @@
 
 Drawn are the state tables (docs/reference/states.md), the order of the rooms (a block of ARCHITECTURE.md), the column
 of docs/reference/failure-rows.md that names the tests, and the list of rows that are still open in
-docs/reliability.md. What people wrote around them stays.
+docs/reliability.md, and the alarms for the Prometheus operator (deploy/k8s). What people wrote around them stays.
 """
 
 import ast
@@ -24,6 +24,7 @@ from app.payments.models import SUSPENSE_TRANSITIONS as SUSPENSE_MOVES
 from app.payments.models import TRANSITIONS as PAYMENT_MOVES
 from app.refunds.models import TRANSITIONS as REFUND_MOVES
 from app.web.errors import errors_markdown
+from tests.deploy.rules import RULES, rules_page
 from tests.house.rooms import layers, problems
 from tests.house.sources import ROOT, functions, sources
 
@@ -178,6 +179,7 @@ def defined_tests(path: str) -> set[str]:
 def write() -> None:
     """Write every drawn part anew."""
     (ROOT / STATES).write_text(states_page(), encoding="utf-8")
+    (ROOT / RULES).write_text(rules_page(), encoding="utf-8")
     for name, redraw in ((ROOMS, with_rooms), (ROWS, lambda text: with_tests(text, row_tests()))):
         file = ROOT / name
         file.write_text(redraw(file.read_text(encoding="utf-8")), encoding="utf-8")

@@ -13,6 +13,7 @@ TARGETS = {
     *("run", "demo", "api", "worker", "simulator", "docs"),
     *("crash", "simulate", "chaos", "chaos-mutants", "figures"),
     *("test", "lint", "format", "bench", "lock", "clean", "distclean"),
+    *("image", "sbom", "audit", "release"),
 }
 
 
