@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures deploy deploy-down deploy-test lock clean distclean api worker simulator docs \
+.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures deploy deploy-down deploy-test attack lock clean distclean api worker simulator docs \
 	image sbom audit release
 
 # The interpreter that .venv is made of; found when empty.
@@ -12,7 +12,7 @@ TEST_PROCESSES ?= auto
 # Further arguments for pytest, for example: make test PYTEST_ARGS="-k payments"
 PYTEST_ARGS ?=
 # Debian packages that the tests need; installed through apt where that is allowed.
-TEST_PACKAGES ?= rabbitmq-server redis-server chromium fonts-lohit-deva
+TEST_PACKAGES ?= rabbitmq-server redis-server chromium fonts-lohit-deva nginx
 
 # Of `make chaos`: the first seed, how many in a row, the length of the load in seconds (0 means the usual one), a
 # deliberately broken build, and whether payments are checked on a schedule.
@@ -106,6 +106,11 @@ deploy-down: ## Stop the production stack; data, secrets and certificate stay
 deploy-test: ## Start the production stack on a real engine, kill its parts under load, and look what is missing (root)
 	@scripts/environment.sh dev
 	@exec $(PY) -m tests.deploy $(ARGS)
+
+attack: ## Attack a running nginx beside a good client, and compare that client's times
+	@scripts/environment.sh dev
+	@scripts/packages.sh nginx
+	@exec $(PY) -m tests.deploy.attack
 
 docs: ## Write docs/reference: the OpenAPI document, the Postman collection, the error codes
 	@scripts/environment.sh runtime
