@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, replace
 
 from app.idempotency.service import IdempotencyKeyInUse, fingerprint_of
+from app.kit.faultpoints import faultpoint
 from app.kit.money import Money
 from app.kit.scope import Scope
 from app.links.models import Fate, Link, LinkStatus, ShownStatus, Slot, fate_of
@@ -103,14 +104,18 @@ class LinkOpening:
                 return None
         await self._take_turn(scope, link)
         slot = Slot(number=link.slot.number + 1 if link.slot is not None else 1, amount=money.minor)
+        faultpoint("links.claiming")
         if not await self.store.claim_slot(scope, link, slot):
             return None
+        faultpoint("links.claimed")
         return await self._fill(scope, link, slot)
 
     async def _fill(self, scope: Scope, link: Link, slot: Slot) -> Payment | None:
         """Make the slot's payment, or find the one that was made; None when the slot is not the link's any more."""
         payment = await self._make(scope, link, Money(slot.amount, link.currency), visit=str(slot.number))
+        faultpoint("links.recording")
         if await self.store.record_payment(scope, link.id, number=slot.number, payment_id=payment.id):
+            faultpoint("links.recorded")
             fate = fate_of(slot, payment, amount=slot.amount, now=self.links.clock.now())
             return payment if fate is Fate.SHOW else None
         # The link was cancelled meanwhile, or somebody chose another amount. Nobody has seen this payment.

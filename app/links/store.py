@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pymongo.asynchronous.collection import AsyncCollection
 
 from app.database import Collection, Database, Document, Index, Session
+from app.kit.faultpoints import faultpoint
 from app.kit.scope import Scope
 from app.links.documents import link_from_document, link_to_document, slot_to_document
 from app.links.models import TRANSITIONS, Link, LinkStatus, ShownStatus, Slot
@@ -74,8 +75,11 @@ class LinkStore:
         async def work(session: Session) -> None:
             await self._links.insert_one({**link_to_document(link), **_in(scope)}, session=session)
             await also(session)
+            faultpoint("links.committing")
 
+        faultpoint("links.writing")
         await self.database.transaction(work)
+        faultpoint("links.written")
 
     async def find_link(self, scope: Scope, link_id: str) -> Link | None:
         """Return a link of this scope."""
@@ -150,9 +154,13 @@ class LinkStore:
             if result.matched_count != 1:
                 return False
             await also(session)
+            faultpoint("links.committing_move")
             return True
 
-        return await self.database.transaction(work)
+        faultpoint("links.moving")
+        changed = await self.database.transaction(work)
+        faultpoint("links.moved")
+        return changed
 
     @property
     def _links(self) -> AsyncCollection[Document]:

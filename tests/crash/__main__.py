@@ -15,9 +15,11 @@ import typer
 from app.local.embedded import EmbeddedMongod
 from app.local.ports import free_port
 from app.local.processes import end, spawn
-from tests.crash.flows import FLOWS
+from tests.crash.flows import FLOWS as FLOWS_OF_PAYMENTS
+from tests.crash.link_flows import LINK_FLOWS
 from tests.crash.matrix import Matrix, Pair, Verdict
 
+FLOWS = (*FLOWS_OF_PAYMENTS, *LINK_FLOWS)
 cli = typer.Typer(add_completion=False)
 
 

@@ -9,6 +9,7 @@ from tests.house.sources import Finding, Source, calls, functions
 
 MONEY_ROOMS = (
     "app/payments",
+    "app/links",
     "app/refunds",
     "app/disputes",
     "app/ledger",

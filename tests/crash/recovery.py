@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from tests.crash.actor import Actor, Step
+from tests.crash.link_flows import links_broken
 
 _STEPS_SECONDS = (0, 61, 300, 900, 3600, 6 * 3600, 86_400)
 _OPEN = {"created", "authorized"}
@@ -27,6 +28,7 @@ async def violations(actor: Actor) -> list[str]:
         *await _refunds(actor),
         *await _told(actor),
         *await _stuck(actor),
+        *await links_broken(actor),
     ]
 
 
