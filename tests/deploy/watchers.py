@@ -50,7 +50,7 @@ class Called:
 
         application = web.Application()
         application.router.add_post("/{name}", take)
-        runner = web.AppRunner(application, handle_signals=False, access_log=None)
+        runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         await web.TCPSite(runner, _LOOPBACK, self.port).start()
         await stopping.wait()
@@ -110,6 +110,8 @@ class Prometheus(Server):
             self.PROGRAM,
             f"--config.file={file}",
             f"--storage.tsdb.path={self.folder / 'series'}",
+            # What is said before Alertmanager is found would be said again after a minute only.
+            f"--rules.alert.resend-delay={_SOON}",
             f"--web.listen-address={_LOOPBACK}:{self.port}",
         )
 
