@@ -117,6 +117,7 @@ class Settings(BaseSettings):
 
     # Sight
     metrics_token: SecretStr = SecretStr("")
+    worker_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     sentry_dsn: SecretStr = SecretStr("")
     otel_exporter_otlp_endpoint: str = ""
 

@@ -21,6 +21,7 @@ from app.checkout.router import CheckoutDoor
 from app.config import Settings
 from app.dashboard.door import DashboardDoor
 from app.disputes.schemas import BODY_BYTES as DOCUMENT_BODY_BYTES
+from app.health.loopwatch import LoopWatch
 from app.health.router import HealthDoor
 from app.kit.garbage import spare_the_lasting
 from app.kit.logs import configure_logs
@@ -130,14 +131,17 @@ def create_app(settings: Settings | None = None, *, wiring: Wiring | None = None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        loop_watch = LoopWatch(built.metrics.process.loop_lag)
         if owns_wiring:
             configure_logs(level=settings.effective_log_level)
             start_error_tracking(settings)
             await built.start()
         built.health.indexes_verified = True
+        loop_watch.start()
         try:
             yield
         finally:
+            loop_watch.stop()
             built.health.is_draining = True
             if owns_wiring:
                 await built.close()

@@ -1,5 +1,7 @@
 """What is measured on demand: gauges that are set from the database just before a scrape."""
 
+from datetime import datetime
+
 from app.database import Database
 from app.disputes.schedule import URGENT
 from app.disputes.store import DisputeStore
@@ -13,6 +15,7 @@ from app.kit.ids import RandomIds
 from app.ledger.books_store import BookStore
 from app.ledger.store import EntryStore
 from app.outbox.store import OutboxStore
+from app.payments.intents import IntentStore
 from app.payments.schedule import AUTHORIZED_TOO_LONG
 from app.payments.store import PaymentStore
 from app.payments.suspense_store import SuspenseStore
@@ -38,28 +41,34 @@ def samplers_of(
         dispute_sampler(DisputeStore(database), metrics, clock),
         webhook_sampler(WebhookStore(database), metrics, clock),
         invariant_sampler(FindingStore(database, RandomIds(clock)), metrics, clock),
+        unknown_sampler(IntentStore(database), RefundStore(database), metrics, clock),
+        disk_sampler(database, metrics),
     )
 
 
 def inbox_sampler(store: InboxStore, metrics: Metrics, clock: Clock) -> Sampler:
-    """Return what measures the processor's events that wait."""
+    """Return what measures the processor's events that wait, for a worker or for a person."""
 
     async def sample() -> None:
-        depth, oldest = await store.measure_backlog()
-        metrics.inbox_depth.set(depth)
-        metrics.inbox_age_seconds.set((clock.now() - oldest).total_seconds() if oldest else 0)
+        backlog, now = await store.measure_backlog(), clock.now()
+        metrics.inbox_depth.set(backlog.waiting)
+        metrics.inbox_age_seconds.set(_seconds(backlog.oldest, now))
+        metrics.arrivals.overdue_seconds.set(_seconds(backlog.due, now))
+        for state, count in (await store.measure_set_aside()).items():
+            metrics.arrivals.set_aside.labels(state.value).set(count)
 
     return sample
 
 
 def outbox_sampler(store: OutboxStore, metrics: Metrics, clock: Clock) -> Sampler:
-    """Return what measures the outbox's items that wait, lane by lane."""
+    """Return what measures the outbox's items that wait, lane by lane, and those that wait for a person."""
 
     async def sample() -> None:
         for lane, backlog in (await store.measure_backlog()).items():
             overdue = (clock.now() - backlog.oldest).total_seconds() if backlog.oldest else 0.0
             metrics.outbox.waiting.labels(lane.value).set(backlog.waiting)
             metrics.outbox.oldest_seconds.labels(lane.value).set(max(0.0, overdue))
+        metrics.outbox.parked.set(await store.measure_parked())
 
     return sample
 
@@ -151,3 +160,32 @@ def invariant_sampler(findings: FindingStore, metrics: Metrics, clock: Clock) ->
             metrics.recovery.age_seconds.labels(walked.walk.value).set(max(0.0, age))
 
     return sample
+
+
+def unknown_sampler(intents: IntentStore, refunds: RefundStore, metrics: Metrics, clock: Clock) -> Sampler:
+    """Return what measures the requests to the processor whose outcome nobody knows yet."""
+
+    async def sample() -> None:
+        now = clock.now()
+        measured = {"payments": await intents.measure_unknown(), "refunds": await refunds.measure_unanswered()}
+        for of, (count, oldest) in measured.items():
+            metrics.unknown.outcomes.labels(of).set(count)
+            metrics.unknown.oldest_seconds.labels(of).set(_seconds(oldest, now))
+
+    return sample
+
+
+def disk_sampler(database: Database, metrics: Metrics) -> Sampler:
+    """Return what measures the disk under the database's primary, which tells without an exporter of its own."""
+
+    async def sample() -> None:
+        used, size = await database.measure_disk()
+        metrics.reach.disk_used_bytes.set(used)
+        metrics.reach.disk_size_bytes.set(size)
+
+    return sample
+
+
+def _seconds(since: datetime | None, now: datetime) -> float:
+    """Return for how long something has lasted; nought for what is not, or not yet."""
+    return max(0.0, (now - since).total_seconds()) if since else 0.0

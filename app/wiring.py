@@ -304,6 +304,7 @@ def _inbox(
         clock=outcomes.clock,
         ids=outcomes.ids,
         on_event=lambda event_type, end: metrics.inbox_ends.labels(event_type, end).inc(),
+        on_received=lambda mode: metrics.arrivals.received.labels(mode.value).inc(),
     )
 
 

@@ -106,7 +106,8 @@ def _addresses(settings: Settings) -> CheckoutAddresses:
 def _counted(metrics: Metrics) -> OnChange:
     def on_change(payment: Payment, before: PaymentStatus, source: Source) -> None:
         if payment.status is not before:
-            metrics.payment_moves.labels(payment.status.value, source.value).inc()
+            mode = payment.scope.mode.value
+            metrics.payment_moves.labels(mode, payment.status.value, source.value).inc()
         if payment.review:
             metrics.payments_in_review.inc()
 

@@ -81,8 +81,8 @@ def refunds_of(
 def _counter(metrics: Metrics) -> OnChange:
     def on_change(refund: Refund, before: Refund | None) -> None:
         if before is None or refund.status is not before.status:
-            source = refund.history[-1].source
-            metrics.refunds.moves.labels(refund.status.value, refund.origin.value, source).inc()
+            mode, source = refund.scope.mode.value, refund.history[-1].source
+            metrics.refunds.moves.labels(mode, refund.status.value, refund.origin.value, source).inc()
         if refund.review and (before is None or refund.review != before.review):
             metrics.refunds.reviews.inc()
 

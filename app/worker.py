@@ -5,8 +5,8 @@ Any number of workers may run: every piece of work is leased in MongoDB, and app
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,9 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from app.config import Settings
+from app.health.exporter import exporting
+from app.health.exposition import Scraper
+from app.health.loopwatch import LoopWatch
 from app.kit.garbage import spare_the_lasting
 from app.kit.logs import configure_logs
 from app.observability import start_error_tracking
@@ -76,13 +79,28 @@ async def run_worker(settings: Settings, *, ready_file: Path | None = None) -> N
     await wiring.start()
     spare_the_lasting()
     try:
-        if ready_file is not None:
-            ready_file.write_text("ready\n", encoding="ascii")  # noqa: ASYNC240  once, before any work
-        _log.info("worker_started", **{lane.name: lane.width for lane in lanes_of(wiring)})
-        await work_until(stopping, wiring, idle_seconds=settings.worker_poll_seconds, sign=ready_file)
+        async with _watched(settings, wiring):
+            if ready_file is not None:
+                ready_file.write_text("ready\n", encoding="ascii")  # noqa: ASYNC240  once, before any work
+            _log.info("worker_started", **{lane.name: lane.width for lane in lanes_of(wiring)})
+            await work_until(stopping, wiring, idle_seconds=settings.worker_poll_seconds, sign=ready_file)
     finally:
         await wiring.close()
         _log.info("worker_stopped")
+
+
+@asynccontextmanager
+async def _watched(settings: Settings, wiring: Wiring) -> AsyncIterator[None]:
+    """Measure the event loop, and show what this worker counts, until the block ends."""
+    loop_watch = LoopWatch(wiring.metrics.process.loop_lag)
+    scraper = Scraper(token=settings.metrics_token.get_secret_value(), is_production=settings.is_production)
+    port = settings.worker_metrics_port
+    async with exporting(wiring.health, wiring.metrics, scraper, host=settings.host, port=port):
+        loop_watch.start()
+        try:
+            yield
+        finally:
+            loop_watch.stop()
 
 
 async def work_until(stopping: asyncio.Event, wiring: Wiring, *, idle_seconds: float, sign: Path | None = None) -> None:

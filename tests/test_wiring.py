@@ -109,6 +109,33 @@ async def test_what_is_measured_on_demand_follows_the_facts(wiring):
     assert metrics.breaker_open.labels(wiring.settings.processor_url)._value.get() == 0
 
 
+async def test_what_nobody_knows_is_measured_with_its_age(wiring):
+    metrics, clock, scope = wiring.metrics, wiring.clock, Scope("mer_nobody", wiring.settings.default_mode)
+    row = {"tenant": scope.tenant, "mode": scope.mode.value, "created_at": clock.now()}
+    payments, refunds = wiring.database.collection("payments"), wiring.database.collection("refunds")
+    await payments.insert_many(
+        [
+            {**row, "_id": "pmt_1", "order_state": "unknown", "status": "pending"},
+            {**row, "_id": "pmt_2", "order_state": "unknown", "status": "cancelled"},
+            {**row, "_id": "pmt_3", "order_state": "ready", "status": "pending"},
+        ]
+    )
+    await refunds.insert_one({**row, "_id": "ref_1", "status": "requested"})
+    clock.advance(seconds=42)
+    for sample in wiring.health.samplers:
+        await sample()
+    for of in ("payments", "refunds"):
+        assert metrics.unknown.outcomes.labels(of)._value.get() == 1
+        assert metrics.unknown.oldest_seconds.labels(of)._value.get() == 42
+
+
+async def test_the_disk_under_the_database_is_measured(wiring):
+    for sample in wiring.health.samplers:
+        await sample()
+    reach = wiring.metrics.reach
+    assert 0 < reach.disk_used_bytes._value.get() <= reach.disk_size_bytes._value.get()
+
+
 @pytest.mark.parametrize("url", ["amqp://user:hush@127.0.0.1:9/", "redis://:hush@127.0.0.1:9/0"])
 async def test_the_setting_picks_the_broker_and_nothing_connects_to_it_yet(url):
     joined = wire(settings_of(queue_url=url))

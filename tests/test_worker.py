@@ -9,11 +9,13 @@ import time
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+import aiohttp
 import pytest
 import structlog
 from pymongo.errors import AutoReconnect
 
 from app.config import Settings
+from app.local.ports import free_port
 from app.wiring import wire
 from app.worker import CHECK_LANES, INBOX_LANES, run_worker, work_until
 from tests.logs import captured_logs
@@ -189,6 +191,7 @@ def settings(mongodb_url, database_name):
         log_level="ERROR",
         bcrypt_rounds=4,
         worker_poll_seconds=0.05,
+        worker_metrics_port=free_port(),
     )
 
 
@@ -202,6 +205,12 @@ def as_before():
     root.handlers[:], root.level = handlers, level
 
 
+async def shown_at(port):
+    """Return the metrics that a worker shows."""
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+        return await answer.text()
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 async def test_a_worker_starts_beats_and_ends_cleanly_at_a_signal(settings, tmp_path, as_before, sent):
     ready = tmp_path / "ready"
@@ -213,6 +222,7 @@ async def test_a_worker_starts_beats_and_ends_cleanly_at_a_signal(settings, tmp_
                 assert not work.done(), work
                 await asyncio.sleep(0.02)
             assert ready.read_text() == "ready\n"
+            assert "event_loop_lag_seconds_count" in await shown_at(settings.worker_metrics_port)
             os.kill(os.getpid(), sent)
             await work
     finally:

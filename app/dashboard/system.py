@@ -18,13 +18,13 @@ async def dashboard_system(request: Request) -> Response:
     desk, door = desk_of(request), desk_of(request).door
     window = window_of(request, Prefix.VIOLATION)
     found = await door.recovery.list_found(desk.scope, is_open=True, window=window)
-    depth, oldest = await door.inbox.store.measure_backlog()
+    inbox = await door.inbox.store.measure_backlog()
     return await desk.show(
         "system.html",
         ready=await door.health.check_readiness(),
         heartbeat=await door.heartbeats.find_newest("worker"),
-        inbox_depth=depth,
-        inbox_oldest=oldest,
+        inbox_depth=inbox.waiting,
+        inbox_oldest=inbox.oldest,
         lanes=await door.outbox.store.measure_backlog(),
         rounds=[(one, CHECKED_BY[one.walk]) for one in await door.recovery.list_rounds()],
         violations=found.rows,

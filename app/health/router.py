@@ -1,14 +1,13 @@
 """HTTP of health. All but the statistics and the metrics is public, and says nothing that helps an attacker."""
 
-import hmac
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from pymongo.errors import PyMongoError
 from starlette.responses import Response
 
+from app.health.exposition import CONTENT_TYPE, Scraper, exposition_of
 from app.health.schemas import DatabaseStatsRead, DatabaseStatusRead, HealthRead, LiveRead, ReadyRead
 from app.health.service import Health, NotReady
 from app.kit.clock import Clock
@@ -43,6 +42,11 @@ class HealthDoor:
     version: str
     is_production: bool
     metrics_token: str
+
+    @property
+    def scraper(self) -> Scraper:
+        """Return who may read the metrics."""
+        return Scraper(token=self.metrics_token, is_production=self.is_production)
 
 
 router = APIRouter(route_class=Route, tags=["Health"])
@@ -95,19 +99,9 @@ async def get_db_status(request: Request) -> Success[DatabaseStatusRead]:
 async def get_metrics(request: Request) -> Response:
     """Return the metrics as Prometheus reads them. Raises Unauthenticated without the scraper's token."""
     door = _door(request)
-    _check_scraper(request, door)
-    await door.health.sample()
-    return Response(generate_latest(door.metrics.registry), media_type=CONTENT_TYPE_LATEST)
-
-
-def _check_scraper(request: Request, door: HealthDoor) -> None:
-    # An address proves nothing behind a reverse proxy on the same machine, so production demands the token.
-    if not door.metrics_token and not door.is_production:
-        return
-    given = request.headers.get("authorization", "").encode("utf-8", "surrogateescape")
-    wanted = f"Bearer {door.metrics_token}".encode()
-    if not door.metrics_token or not hmac.compare_digest(given, wanted):
+    if not door.scraper.may_read(request.headers.get("authorization")):
         raise Unauthenticated("Metrics need the scraper's token (METRICS_TOKEN).")
+    return Response(await exposition_of(door.health, door.metrics), media_type=CONTENT_TYPE)
 
 
 def _door(request: Request) -> HealthDoor:

@@ -66,6 +66,14 @@ class DatabaseFacts:
     collections: Sequence[CollectionFacts]
 
 
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """How the last refreshing of the gauges went: whether the database answered, and how many samplers failed."""
+
+    database: bool
+    failing: int
+
+
 @dataclass(slots=True)
 class Health:
     """The service's health; the doors move its two flags.
@@ -83,6 +91,7 @@ class Health:
     samplers: Sequence[Sampler] = ()
     indexes_verified: bool = False
     is_draining: bool = False
+    _sampled: Sampled = field(default=Sampled(database=False, failing=0), init=False)
     _sampled_at: float | None = field(default=None, init=False)
     _sampling: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
@@ -120,22 +129,30 @@ class Health:
             collections=collections,
         )
 
-    async def sample(self) -> None:
-        """Refresh the gauges unless that was done a moment ago. A failing sampler costs its gauges only."""
+    async def sample(self) -> Sampled:
+        """Refresh the gauges unless that was done a moment ago; tell how that went.
+
+        A failing sampler costs its gauges only. A database that does not answer is asked no more: a scrape that waits
+        for every sampler in vain would be late, and a scraper takes that for a dead instance.
+        """
         async with self._sampling:
             now = self.clock.monotonic()
             if self._sampled_at is not None and now - self._sampled_at < _SAMPLE_SECONDS:
-                return
+                return self._sampled
             self._sampled_at = now
-            for sampler in self.samplers:
-                await self._run(sampler)
+            is_up = await self.is_database_up()
+            ends = [await self._run(sampler) for sampler in self.samplers] if is_up else [False] * len(self.samplers)
+            self._sampled = Sampled(database=is_up, failing=ends.count(False))
+            return self._sampled
 
-    async def _run(self, sampler: Sampler) -> None:
+    async def _run(self, sampler: Sampler) -> bool:
         try:
             async with asyncio.timeout(_PING_SECONDS):
                 await sampler()
         except (PyMongoError, TimeoutError) as error:
             _log.warning("sampler_failed", error=type(error).__name__)
+            return False
+        return True
 
     async def _collection_facts(self, name: str) -> CollectionFacts:
         # `$collStats` counts by metadata: its cost does not grow with the collection.

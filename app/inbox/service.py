@@ -80,6 +80,9 @@ class WebhookSecrets(Protocol):
 OnEvent = Callable[[str, str], None]
 """Called with the event's type (or `unreadable`) and what became of it, for the metrics."""
 
+OnReceived = Callable[[Mode], None]
+"""Called with the mode of a genuine event that is stored, for the metrics."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
@@ -94,6 +97,7 @@ class Inbox:
     clock: Clock
     ids: Ids
     on_event: OnEvent
+    on_received: OnReceived
 
     async def record_event(
         self, merchant: str, *, body: bytes, signature: str | None, event_id: str | None
@@ -126,6 +130,7 @@ class Inbox:
         is_new = await self.store.insert_event(scope, event)
         faultpoint("inbox.stored")
         self.on_event("any", "received" if is_new else "duplicate")
+        self.on_received(scope.mode)
         return event
 
     async def get_event(self, scope: Scope, event_id: str) -> InboxEvent:

@@ -1,5 +1,6 @@
 """Every query and index of the inbox."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +15,8 @@ from app.kit.scope import Mode, Scope
 from app.web.paging import Window
 
 LEASE_SECONDS = 30
+SET_ASIDE = (EventState.PARKED, EventState.QUARANTINED)
+_MOST_COUNTED = 10_000
 _INBOX = "inbox_events"
 
 COLLECTIONS = (
@@ -29,6 +32,8 @@ COLLECTIONS = (
             Index("tenant_state", [("tenant", 1), ("mode", 1), ("state", 1), ("_id", -1)]),
             Index("tenant_type", [("tenant", 1), ("mode", 1), ("type", 1), ("_id", -1)]),
             Index("due", [("next_attempt_at", 1)], partial={"state": EventState.RECEIVED.value}),
+            # The few that wait for a person are counted without reading the many that do not.
+            *(Index(state.value, [("state", 1)], partial={"state": state.value}) for state in SET_ASIDE),
         ),
     ),
 )
@@ -53,6 +58,15 @@ class EventFilter:
         if self.type is not None:
             query["type"] = {"$eq": self.type}
         return query
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits: how many, up to a bound, since when, and when the first of it was or will be due."""
+
+    waiting: int
+    oldest: datetime | None
+    due: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +182,21 @@ class InboxStore:
         cursor = self._events.find({"state": EventState.RECEIVED.value, **late}, {"tenant": 1, "mode": 1}).limit(limit)
         return [(Scope(row["tenant"], Mode(row["mode"])), row["_id"]) async for row in cursor]
 
-    async def measure_backlog(self) -> tuple[int, datetime | None]:
-        """Count what waits, up to a bound, and tell since when the oldest waits, for the metrics."""
+    async def measure_backlog(self) -> Backlog:
+        """Return what waits, of all merchants, for the metrics."""
         waiting = {"state": EventState.RECEIVED.value}
-        count = await self._events.count_documents(waiting, limit=10_000)
-        oldest = await self._events.find_one(waiting, {"received_at": 1}, sort=[("next_attempt_at", 1)])
-        return count, oldest["received_at"] if oldest else None
+        count = await self._events.count_documents(waiting, limit=_MOST_COUNTED)
+        first = await self._events.find_one(
+            waiting, {"received_at": 1, "next_attempt_at": 1}, sort=[("next_attempt_at", 1)]
+        )
+        return Backlog(count, first["received_at"], first["next_attempt_at"]) if first else Backlog(count, None, None)
+
+    async def measure_set_aside(self) -> Mapping[EventState, int]:
+        """Count, up to a bound, what waits for a person, of all merchants, for the metrics."""
+        return {
+            state: await self._events.count_documents({"state": state.value}, limit=_MOST_COUNTED)
+            for state in SET_ASIDE
+        }
 
     @property
     def _events(self) -> AsyncCollection[Document]:

@@ -189,6 +189,10 @@ class OutboxStore:
         """Return what waits in every lane, of all merchants, for the metrics."""
         return {lane: await self._backlog(lane) for lane in Lane}
 
+    async def measure_parked(self) -> int:
+        """Count, up to a bound, what waits for a person, of all merchants, for the metrics."""
+        return await self._items.count_documents({"state": ItemState.PARKED.value}, limit=BACKLOG_BOUND)
+
     async def _backlog(self, lane: Lane) -> Backlog:
         waiting = {"lane": lane.value, **_WAITING}
         count = await self._items.count_documents(waiting, limit=BACKLOG_BOUND)

@@ -15,9 +15,10 @@ from app.kit.faultpoints import faultpoint
 from app.kit.scope import Scope
 from app.payments.documents import payment_from_document, payment_to_document
 from app.payments.models import ORDER_TRANSITIONS, TRANSITIONS, HistoryEntry, OrderState, Payment, PaymentStatus
-from app.payments.store import PAYMENTS, in_scope, one_payment, pushed
+from app.payments.store import PAYMENTS, UNKNOWN_INDEX, in_scope, one_payment, pushed
 
 KEY_LEASE_SECONDS = 30
+_MOST_COUNTED = 10_000
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 Told = Callable[[Payment, Payment, Session], Awaitable[None]]
@@ -198,6 +199,16 @@ class IntentStore:
         faultpoint("payments.refusing")
         await self.database.transaction(work)
         faultpoint("payments.refused")
+
+    async def measure_unknown(self) -> tuple[int, datetime | None]:
+        """Count the payments, of all merchants, whose order the processor may or may not have, and date the oldest.
+
+        Up to a bound, and over an index that holds no others.
+        """
+        is_unknown = {"order_state": OrderState.UNKNOWN.value, "status": {"$ne": PaymentStatus.CANCELLED.value}}
+        cursor = self._payments.find(is_unknown, {"created_at": 1}, limit=_MOST_COUNTED, hint=UNKNOWN_INDEX)
+        born = [document["created_at"] async for document in cursor]
+        return len(born), min(born, default=None)
 
     @property
     def _payments(self) -> AsyncCollection[Document]:

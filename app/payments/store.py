@@ -41,6 +41,7 @@ BIRTH_SLACK = timedelta(minutes=1)
 
 _KEY_INDEX = "tenant_idempotency_key"
 _REFERENCE_INDEX = "tenant_reference"
+UNKNOWN_INDEX = "tenant_unknown"
 
 COLLECTIONS = (
     Collection(
@@ -76,7 +77,7 @@ COLLECTIONS = (
             ),
             # The few that wait for a person are found without reading the many that do not.
             Index(
-                "tenant_unknown",
+                UNKNOWN_INDEX,
                 [("tenant", 1), ("mode", 1), ("order_state", 1), ("_id", -1)],
                 partial={"order_state": OrderState.UNKNOWN.value},
             ),

@@ -226,6 +226,13 @@ class RefundStore:
         query = {"status": {"$in": states}, "created_at": {"$lt": before}}
         return await self._refunds.count_documents(query, limit=_MOST_COUNTED)
 
+    async def measure_unanswered(self) -> tuple[int, datetime | None]:
+        """Count, up to a bound, the refunds that the processor may or may not have, and date the oldest."""
+        query = {"status": RefundStatus.REQUESTED.value}
+        count = await self._refunds.count_documents(query, limit=_MOST_COUNTED)
+        oldest = await self._refunds.find_one(query, {"created_at": 1}, sort=[("created_at", 1)])
+        return count, oldest["created_at"] if oldest else None
+
     @property
     def _refunds(self) -> AsyncCollection[Document]:
         return self.database.collection(REFUNDS)

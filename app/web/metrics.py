@@ -9,6 +9,8 @@ from typing import TypedDict
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from app.web.watch_metrics import ArrivalMetrics, ProcessMetrics, ReachMetrics, UnknownMetrics
+
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _COMMANDS = frozenset(
     {"find", "insert", "update", "delete", "findAndModify", "aggregate", "count", "commitTransaction", "getMore"}
@@ -42,6 +44,10 @@ class Metrics:
     disputes: "DisputeMetrics"
     recovery: "RecoveryMetrics"
     webhooks: "WebhookMetrics"
+    process: ProcessMetrics
+    reach: ReachMetrics
+    unknown: UnknownMetrics
+    arrivals: ArrivalMetrics
 
     @classmethod
     def create(cls, registry: CollectorRegistry | None = None) -> "Metrics":
@@ -83,7 +89,7 @@ class Metrics:
             payment_moves=Counter(
                 "payment_moves",
                 "Payments that came into a status, by who told us.",
-                ("status", "source"),
+                ("mode", "status", "source"),
                 registry=where,
             ),
             payments_in_review=Counter(
@@ -167,6 +173,7 @@ class OutboxMetrics:
     items: Counter
     waiting: Gauge
     oldest_seconds: Gauge
+    parked: Gauge
 
     @classmethod
     def create(cls, where: CollectorRegistry) -> "OutboxMetrics":
@@ -184,6 +191,7 @@ class OutboxMetrics:
                 ("lane",),
                 registry=where,
             ),
+            parked=Gauge("outbox_parked", "Outbox items that wait for a person, up to 10,000.", registry=where),
         )
 
 
@@ -203,7 +211,7 @@ class RefundMetrics:
             moves=Counter(
                 "refund_moves",
                 "Refunds that came into a status, by who wanted them and who told us.",
-                ("status", "origin", "source"),
+                ("mode", "status", "origin", "source"),
                 registry=where,
             ),
             reviews=Counter("refund_reviews", "News after which a human should look at the refund.", registry=where),
@@ -301,6 +309,10 @@ class _OfRooms(TypedDict):
     disputes: DisputeMetrics
     recovery: RecoveryMetrics
     webhooks: WebhookMetrics
+    process: ProcessMetrics
+    reach: ReachMetrics
+    unknown: UnknownMetrics
+    arrivals: ArrivalMetrics
 
 
 def _of_rooms(where: CollectorRegistry) -> _OfRooms:
@@ -312,6 +324,10 @@ def _of_rooms(where: CollectorRegistry) -> _OfRooms:
         "disputes": DisputeMetrics.create(where),
         "recovery": RecoveryMetrics.create(where),
         "webhooks": WebhookMetrics.create(where),
+        "process": ProcessMetrics.create(where),
+        "reach": ReachMetrics.create(where),
+        "unknown": UnknownMetrics.create(where),
+        "arrivals": ArrivalMetrics.create(where),
     }
 
 

@@ -213,4 +213,20 @@ async def test_a_sampler_that_fails_costs_only_its_gauges(make_world: Any, datab
     world = make_world(database, samplers=(fail, succeed))
     answer = await world.get("/metrics")
     assert answer.status_code == 200
-    assert "inbox_waiting 4.0" in answer.text
+    for line in ("inbox_waiting 4.0", "samplers_failing 1.0", "database_up 1.0"):
+        assert line in answer.text
+
+
+async def test_g5_without_its_database_an_instance_says_so_at_once_and_asks_no_more(
+    make_world: Any, unreachable: Database
+) -> None:
+    calls: list[int] = []
+
+    async def never() -> None:
+        calls.append(1)
+
+    answer = await make_world(unreachable, samplers=(never, never)).get("/metrics")
+    assert answer.status_code == 200
+    assert "database_up 0.0" in answer.text
+    assert "samplers_failing 2.0" in answer.text
+    assert not calls

@@ -25,6 +25,8 @@ WITHOUT_TENANT: Mapping[str, str] = {
     "invariant_rounds.due_round": "a walk through the database belongs to no merchant",
     "sweeps.due_sweep": "the worker's claim takes the walk that has been due longest, of any merchant",
     "inbox_events.due": "the worker's claim takes the event that has been due longest, of any merchant",
+    "inbox_events.parked": "the gauge of what waits for a person counts that of all merchants",
+    "inbox_events.quarantined": "the gauge of what waits for a person counts that of all merchants",
     "outbox.parked": "the command line lists what is parked, of any merchant",
     "outbox.due_by_turn": "the worker's claim goes round all merchants; `turn` begins with the tenant",
     "outbox.due": "what has waited longest in a lane is measured over all merchants",

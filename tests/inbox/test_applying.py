@@ -304,7 +304,32 @@ async def test_an_unreadable_event_is_shown_without_payload(shop, postman):
 
 async def test_the_backlog_is_measured(shop, postman):
     store = shop.wiring.inbox.store
-    assert await store.measure_backlog() == (0, None)
+    empty = await store.measure_backlog()
+    assert (empty.waiting, empty.oldest, empty.due) == (0, None, None)
     await postman.deliver({"event": "x"}, event_id=new_event_id())
-    count, oldest = await store.measure_backlog()
-    assert (count, oldest is not None) == (1, True)
+    one = await store.measure_backlog()
+    assert one.waiting == 1
+    assert one.oldest is not None
+    assert one.due is not None
+
+
+async def test_what_waits_for_a_person_is_counted_by_its_state(shop, postman):
+    store = shop.wiring.inbox.store
+    assert dict(await store.measure_set_aside()) == {EventState.PARKED: 0, EventState.QUARANTINED: 0}
+    for state in ("parked", "quarantined", "quarantined", "ignored"):
+        await postman.deliver({"event": "x"}, event_id=new_event_id())
+        events = shop.wiring.database.collection("inbox_events")
+        await events.update_one({"state": "received"}, {"$set": {"state": state}})
+    assert dict(await store.measure_set_aside()) == {EventState.PARKED: 1, EventState.QUARANTINED: 2}
+
+
+async def test_b2_every_genuine_event_is_counted_by_its_mode_and_no_forged_one(shop, postman):
+    def received(mode):
+        return shop.wiring.metrics.registry.get_sample_value("inbox_received_total", {"mode": mode})
+
+    assert (received("test"), received("live")) == (0, 0)
+    twice = new_event_id()
+    for _ in range(2):
+        await postman.deliver({"event": "x"}, event_id=twice)
+    await postman.deliver({"event": "x"}, event_id=new_event_id(), signature="0" * 64)
+    assert (received("test"), received("live")) == (2, 0)

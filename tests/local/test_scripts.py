@@ -86,6 +86,7 @@ def test_an_unchanged_lock_installs_nothing_and_dev_serves_for_runtime(clone):
 
 
 def test_missing_system_packages_are_installed_by_root_and_asked_for_otherwise(tmp_path):
+    policy = tmp_path / "policy"
     program(tmp_path, "dpkg-query", "exit 1")
     program(tmp_path, "apt-get", f'echo "$@" >> {tmp_path}/calls')
     program(tmp_path, "id", "echo 1000")
@@ -93,12 +94,29 @@ def test_missing_system_packages_are_installed_by_root_and_asked_for_otherwise(t
     assert status == 1
     assert said == "Needed and missing: some-package; install them with: sudo apt-get install some-package\n"
     program(tmp_path, "id", "echo 0")
-    assert command("scripts/packages.sh", "some-package", path=str(tmp_path))[0] == 0
+    assert command("scripts/packages.sh", "some-package", path=str(tmp_path), POLICY_FILE=str(policy))[0] == 0
     assert (tmp_path / "calls").read_text().split("\n")[0] == "update -qq"
     program(tmp_path, "dpkg-query", "echo 'install ok installed'")
     (tmp_path / "calls").unlink()
     assert command("scripts/packages.sh", "some-package", path=str(tmp_path)) == (0, "")
     assert not (tmp_path / "calls").exists()
+
+
+def test_what_is_installed_does_not_begin_to_serve(tmp_path):
+    policy = tmp_path / "policy"
+    program(tmp_path, "dpkg-query", "exit 1")
+    program(tmp_path, "id", "echo 0")
+    program(
+        tmp_path, "apt-get", f'[ "$1" = update ] || {{ {policy} || echo "$? from the policy"; }} > {tmp_path}/asked'
+    )
+    script = ("scripts/packages.sh", "some-package")
+    assert command(*script, path=str(tmp_path), POLICY_FILE=str(policy))[0] == 0
+    assert (tmp_path / "asked").read_text() == "101 from the policy\n"
+    assert not policy.exists()
+    program(tmp_path, "policy", "exit 104")
+    assert command(*script, path=str(tmp_path), POLICY_FILE=str(policy))[0] == 0
+    assert (tmp_path / "asked").read_text() == "104 from the policy\n"
+    assert policy.exists()
 
 
 def test_a_stage_that_fails_is_named_and_the_last(clone):

@@ -189,6 +189,14 @@ async def test_the_backlog_counts_what_waits_and_tells_since_when(box):
     assert (backlog.waiting, backlog.oldest) == (2, first.due_at)
 
 
+async def test_what_waits_for_a_person_is_counted(box):
+    item = await box.job("a.b", "x_1")
+    assert await box.store.measure_parked() == 0
+    claimed = await box.store.claim_item(item.id, owner="lse_1")
+    await box.store.finish_item(SHOP, claimed, ItemState.PARKED, at=box.outbox.clock.now(), reason="x")
+    assert await box.store.measure_parked() == 1
+
+
 async def test_the_claims_of_the_worker_read_no_more_than_they_need(box):
     """However much waits for later, a claim goes from turn to turn by the index."""
     await box.add(*(job("a.b", f"x_{number}", delay=timedelta(hours=1)) for number in range(200)))

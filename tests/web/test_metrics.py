@@ -19,14 +19,14 @@ def test_metrics_never_touch_the_global_registry() -> None:
 def test_every_metric_is_shown() -> None:
     registry = CollectorRegistry()
     metrics = Metrics.create(registry)
-    metrics.payment_moves.labels("completed", "webhook").inc()
+    metrics.payment_moves.labels("live", "completed", "webhook").inc()
     metrics.processor_seconds.labels("create_order", "ok").observe(0.1)
     metrics.breaker_open.labels("api.razorpay.com").set(1)
     metrics.inbox_ends.labels("payment.captured", "applied").inc()
     metrics.inbox_depth.set(2)
     text = generate_latest(registry).decode()
     for line in (
-        'payment_moves_total{source="webhook",status="completed"} 1.0',
+        'payment_moves_total{mode="live",source="webhook",status="completed"} 1.0',
         'inbox_events_total{end="applied",type="payment.captured"} 1.0',
         'processor_call_duration_seconds_count{operation="create_order",outcome="ok"} 1.0',
         'processor_breaker_open{host="api.razorpay.com"} 1.0',
