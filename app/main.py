@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.telemetry import TelemetryConfig
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import __version__
 from app.api import RAISED_BELOW, include_routers, processor_webhooks
@@ -27,10 +28,12 @@ from app.kit.logs import configure_logs
 from app.ledger.router import LedgerDoor
 from app.observability import start_error_tracking, telemetry_of
 from app.pages.live import Streams
+from app.ratelimits.service import LimitedGuard
 from app.web.docs import docs_router
 from app.web.errors import install_errors
 from app.web.middleware import Edge, Middleware
 from app.web.openapi import install_openapi
+from app.web.shedding import Room
 from app.wiring import Wiring, wire
 
 _TITLE = "Payment Gateway API"
@@ -51,6 +54,7 @@ class _Options(TypedDict):
     port: int
     log_config: None
     access_log: bool
+    proxy_headers: bool
     server_header: bool
     date_header: bool
     backlog: int
@@ -98,6 +102,8 @@ def serve(settings: Settings, *, reload: bool = False) -> None:
         port=settings.port,
         log_config=None,
         access_log=False,
+        # It would believe everything on this machine. `_install_layers` believes the proxies that are named, or nobody.
+        proxy_headers=False,
         server_header=False,
         date_header=True,
         backlog=_BACKLOG,
@@ -173,7 +179,7 @@ def _give(app: FastAPI, settings: Settings, built: Wiring) -> None:
     """Put into `app.state` what the routers ask for."""
     state = app.state
     state.clock = built.clock
-    state.guard = built.guard
+    state.guard = LimitedGuard(built.guard, built.limits)
     state.pages = built.pages
     state.idempotency = built.idempotency
     state.payments = built.payments
@@ -209,6 +215,7 @@ def _dashboard_door(built: Wiring, streams: Streams) -> DashboardDoor:
     return DashboardDoor(
         pages=built.pages,
         browsers=built.browsers,
+        limits=built.limits,
         accounts=built.accounts,
         sessions=built.sessions,
         keys=built.api_keys,
@@ -247,6 +254,7 @@ def _install_layers(app: FastAPI, settings: Settings, built: Wiring) -> None:
             "/api/v1/disputes/": DOCUMENT_BODY_BYTES,
             "/disputes/": DOCUMENT_BODY_BYTES,
         },
+        room=Room(settings.max_concurrent_requests, settings.max_waiting_requests, settings.max_wait_seconds),
         is_https=settings.public_url.startswith("https://"),
     )
     app.add_middleware(
@@ -259,5 +267,9 @@ def _install_layers(app: FastAPI, settings: Settings, built: Wiring) -> None:
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Mode", "X-Request-Id"],
-            expose_headers=["X-Request-Id", "Idempotent-Replayed", "Retry-After"],
+            expose_headers=["X-Request-Id", "Idempotent-Replayed", "Retry-After", "RateLimit", "RateLimit-Policy"],
         )
+    if settings.trusted_proxies:
+        # Around everything, so that whatever asks for the client gets the one that the last of the proxies saw: the
+        # rightmost address that is no proxy's. What stands further left was sent by the client, who may write anything.
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
