@@ -100,7 +100,7 @@ docs: ## Write docs/reference: the OpenAPI document, the Postman collection, the
 lock: ## Pin the requirements again (needs uv)
 	@command -v uv > /dev/null || { echo "make lock needs uv: install it with pip install uv."; exit 1; }
 	$(COMPILE) -o requirements/runtime.txt
-	$(COMPILE) --extra queue --extra sentry --extra otel --group dev -o requirements/dev.txt
+	$(COMPILE) --extra queue --extra redis --extra sentry --extra otel --group dev -o requirements/dev.txt
 
 clean: ## Remove caches and build leftovers
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info artifacts

@@ -95,9 +95,9 @@ class DrainingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def serve(settings: Settings, *, reload: bool = False) -> None:
-    """Serve the API until told to stop; with `reload` start anew whenever the code changes."""
-    options = _Options(
+def server_options(settings: Settings) -> _Options:
+    """Return how the server is told to serve."""
+    return _Options(
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -109,6 +109,11 @@ def serve(settings: Settings, *, reload: bool = False) -> None:
         backlog=_BACKLOG,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
+
+
+def serve(settings: Settings, *, reload: bool = False) -> None:
+    """Serve the API until told to stop; with `reload` start anew whenever the code changes."""
+    options = server_options(settings)
     if reload:
         # A changed program has to be loaded again, so it is named, not passed.
         uvicorn.run("app.main:create_app", factory=True, reload=True, reload_dirs=["app"], **options)
