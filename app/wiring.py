@@ -195,7 +195,7 @@ def wire(
     metrics = Metrics.create()
     database = _database(settings, [metrics.database_listener(), *listeners], operation_seconds)
     processor = _processor(settings, clock, metrics)
-    ground = _ground(database, clock, ids)
+    ground = _ground(settings, database, metrics, clock, ids)
     audit, outbox = ground["audit"], ground["outbox"]
     merchants = merchants_of(settings, database, audit, clock, ids)
     identity = identity_of(settings, database, merchants, audit, clock, ids)
@@ -218,7 +218,6 @@ def wire(
         database=database,
         processor=processor,
         merchants=merchants,
-        limits=limits_of(settings, metrics, clock),
         drain=_drain(settings, outbox, _handlers_of(refunds, links, webhooks), metrics),
         recovery=recovery,
         webhooks=webhooks,
@@ -244,15 +243,17 @@ class _Ground(TypedDict):
     idempotency: Idempotency
     leases: Leases
     heartbeats: Heartbeats
+    limits: RateLimits
 
 
-def _ground(database: Database, clock: Clock, ids: Ids) -> _Ground:
+def _ground(settings: Settings, database: Database, metrics: Metrics, clock: Clock, ids: Ids) -> _Ground:
     return {
         "audit": Audit(AuditStore(database), clock, ids),
         "outbox": Outbox(OutboxStore(database), clock, ids),
         "idempotency": Idempotency(store=IdempotencyStore(database), ids=ids),
         "leases": Leases(database, owner=ids.new(Prefix.LEASE)),
         "heartbeats": Heartbeats(database),
+        "limits": limits_of(settings, metrics, clock),
     }
 
 

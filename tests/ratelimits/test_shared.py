@@ -14,7 +14,7 @@ from app.kit.clock import MovableClock, SystemClock
 from app.kit.pace import MICROSECONDS, Budget, spend
 from app.ratelimits.local import LocalBuckets
 from app.ratelimits.models import Policy
-from app.ratelimits.shared import REST_SECONDS, WAIT_SECONDS, SharedBuckets
+from app.ratelimits.shared import REST_SECONDS, WAIT_SECONDS, SharedBuckets, _key
 from tests.logs import captured_logs
 
 # So slow that a test is over before it has earned another one.
@@ -71,9 +71,9 @@ async def test_redis_decides_as_the_pure_function_does(server):
     rng = random.Random(7)  # noqa: S311  draws cases, no secret
     async with redis.asyncio.Redis(port=server.port) as client, shared(server.url) as (buckets, _):
         await until(lambda: _answers(buckets))
+        name = _key(Policy.READS, "key_9")
         for budget in (Budget(5, 1), Budget(3, 60), Budget(1, 3600), Budget(1000, 1)):
             for _ in range(12):
-                (name,) = await _keys_after(client, buckets, budget)
                 left = rng.randint(-budget.span, 3 * budget.span)
                 seconds, micros = await client.time()
                 await client.set(name, seconds * MICROSECONDS + micros + left)
@@ -88,15 +88,15 @@ async def test_redis_decides_as_the_pure_function_does(server):
                     assert latest.ahead <= decision.ahead <= soonest.ahead
 
 
-async def _keys_after(client, buckets, budget):
-    """Return the names that are kept when one asker has asked, of nothing that the asker is called by."""
-    await client.flushdb()
-    await buckets.spend(Policy.READS, "key_9", budget)
-    names = await client.keys("*")
-    assert all(b"key_9" not in name for name in names)
-    lives = [await client.pttl(name) for name in names]
-    assert all(0 < life <= budget.span // 1000 + 1 for life in lives)
-    return names
+async def test_redis_learns_no_address_and_forgets_everybody_when_their_budget_is_whole(server):
+    async with redis.asyncio.Redis(port=server.port) as client, shared(server.url) as (buckets, _):
+        await until(lambda: _answers(buckets))
+        await client.flushdb()
+        assert await passes(buckets, 5, subject="198.51.100.7") == 5
+        (name,) = await client.keys("*")
+        assert b"198" not in name
+        life = await client.pttl(name)
+        assert 4 * SLOW.interval < life * 1000 <= 5 * SLOW.interval
 
 
 async def test_r1_a_redis_that_dies_is_told_of_once_and_nobody_waits_or_is_refused_for_it(server):
@@ -133,7 +133,7 @@ async def test_r1_a_redis_that_takes_connections_and_says_nothing_costs_a_moment
             assert await passes(buckets, 1) == 1
             assert loop.time() - started >= WAIT_SECONDS / 2
             started = loop.time()
-            assert await passes(buckets, 1000, budget=Budget(5000, 1)) == 1000
+            assert await passes(buckets, 1000, subject="key_9", budget=Budget(5000, 1)) == 1000
             assert loop.time() - started < 1000 * WAIT_SECONDS / 10
             assert len(missed) == 1001
             # After a rest one of them asks again, and waits for it.
