@@ -267,8 +267,8 @@ async def running_world(
             razorpay_base_url=simulator.url,
             bcrypt_rounds=4,
             log_level="ERROR",
-            # A whole suite asks from one address.
-            **{"rate_limits_enabled": False, **overrides},
+            # A whole suite asks from one address, and of a machine that has other things to do.
+            **{"rate_limits_enabled": False, "max_wait_seconds": 30.0, **overrides},
         )
         wiring = wire(settings, clock=clock, listeners=listeners)
         await wiring.start()

@@ -33,6 +33,7 @@ UNMATCHED: Final = "unmatched"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _LENGTH_DIGITS = 18
+_LEAST_BYTES_PER_SECOND = 64 * 1024
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 _SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff")]
@@ -49,7 +50,7 @@ class Edge:
         allowed_hosts: names the service answers to; `*` allows all, `*.example.com` a domain's children.
         max_body_bytes: longest body of a request.
         body_limits: other limits by path prefix, such as the one for incoming events.
-        body_seconds: how long a body may take to arrive (N2).
+        body_seconds: how long a body may take to arrive, and a second more for each 64 KiB of it (N2).
         room: for how many requests there is room at one time.
         is_https: whether clients reach the service by HTTPS: browsers are then told to insist on it.
         quiet_paths: paths that machines ask all the time: their lines are of level debug, any host may ask, and they
@@ -155,14 +156,15 @@ class Middleware:
             raise HostNotAllowed
         if exchange.length is None and scope["method"] in _BODYLESS:
             return
-        if exchange.length != 0:
-            exchange.body_ends_at = asyncio.get_running_loop().time() + self._edge.body_seconds
         limit = self._edge.body_limit(path)
         if exchange.length is None:
             # No length was promised, so the bytes are counted as they come.
             exchange.bytes_left = limit
         elif exchange.length > limit:
             raise BodyTooLarge(details={"limit_bytes": limit})
+        if size := limit if exchange.length is None else exchange.length:
+            seconds = self._edge.body_seconds + size / _LEAST_BYTES_PER_SECOND
+            exchange.body_ends_at = asyncio.get_running_loop().time() + seconds
 
     async def _answer(self, exchange: "_Exchange", problem: Problem) -> None:
         exchange.was_shed = isinstance(problem, Overloaded)

@@ -154,8 +154,8 @@ class Shedder:
         raise Overloaded(retry_after_seconds=self.rng.randint(_SOONEST_SECONDS, _LATEST_SECONDS))
 
 
-EVENT_SHARE: Final = 4
-"""Events get a quarter as many slots as requests: an event is stored in less than a millisecond."""
+EVENT_SHARE: Final = 2
+"""Events get half as many slots as requests: an event is stored in less than a millisecond."""
 
 
 def rooms_of(room: Room) -> Mapping[Lane, Room]:

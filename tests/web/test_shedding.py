@@ -168,7 +168,7 @@ async def test_a_failed_request_gives_its_slot_back(full: Any) -> None:
 
 async def test_p9_events_of_the_processor_have_slots_of_their_own() -> None:
     rooms = rooms_of(Room(at_work=100, waiting=7, wait_seconds=1))
-    assert rooms == {Lane.REQUESTS: Room(100, 7, 1), Lane.EVENTS: Room(25, 7, 1)}
+    assert rooms == {Lane.REQUESTS: Room(100, 7, 1), Lane.EVENTS: Room(50, 7, 1)}
     assert rooms_of(Room(at_work=1))[Lane.EVENTS].at_work == 1
 
 
