@@ -122,8 +122,8 @@ docs: ## Write docs/reference: the OpenAPI document, the Postman collection, the
 lock: ## Pin the requirements again (needs uv)
 	@command -v uv > /dev/null || { echo "make lock needs uv: install it with pip install uv."; exit 1; }
 	$(COMPILE) --extra embedded -o requirements/runtime.txt
-	$(COMPILE) --extra queue --extra sentry --extra otel -o requirements/image.txt
-	$(COMPILE) --extra embedded --extra queue --extra sentry --extra otel --group dev -o requirements/dev.txt
+	$(COMPILE) --extra queue --extra redis --extra sentry --extra otel -o requirements/image.txt
+	$(COMPILE) --extra embedded --extra queue --extra redis --extra sentry --extra otel --group dev -o requirements/dev.txt
 
 image: ## Build the container image (IMAGE=payment-gateway:VERSION)
 	@scripts/environment.sh runtime

@@ -119,8 +119,12 @@ def _webhook(event: str, status: str, says: str) -> dict[str, Any]:
         "responses": {
             "200": {"description": "Stored, also when it was known already; a worker applies it."},
             "401": {"description": "The signature does not fit; nothing was stored."},
+            "408": {"description": "The body did not arrive in time; send it again."},
             "413": {"description": "The body is too large."},
-            "503": {"description": "It could not be stored; send it again."},
+            "429": {
+                "description": "More events for one merchant from one address than the budget holds; send it again."
+            },
+            "503": {"description": "It could not be stored, or there was too much to do; send it again."},
         },
     }
 

@@ -6,13 +6,15 @@ The seed's variables keep their names. Every setting stands in `.env.example` wi
 import math
 from collections import Counter
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.kit.pace import Budget
 from app.kit.scope import Mode
 
 SIMULATOR_KEY_ID = "rzp_test_simulator"
@@ -22,7 +24,15 @@ _DEVELOPMENT_SECRET = "development-only-secret-key-not-for-production"  # noqa: 
 _SAMPLE_SECRETS = frozenset({"your-secret-key", "your-secret", "secret", "changeme", _DEVELOPMENT_SECRET})
 _LEAST_SECRET_BITS = 128
 _SECRETS_DIR = Path("/run/secrets")
+_SHARED_SCHEMES = frozenset({"redis", "rediss"})
 _QUEUE_SCHEMES = frozenset({"amqp", "amqps", "redis", "rediss"})
+
+
+def _budget(value: object) -> object:
+    return Budget.of(value) if isinstance(value, str) else value
+
+
+_Budget = Annotated[Budget, NoDecode, BeforeValidator(_budget)]
 
 
 class Environment(StrEnum):
@@ -76,6 +86,20 @@ class Settings(BaseSettings):
     docs_enabled: bool = True
     log_level: str = "INFO"
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+
+    # How much is taken on
+    max_concurrent_requests: Annotated[int, Field(ge=1, le=100_000)] = 512
+    max_waiting_requests: Annotated[int, Field(ge=0, le=100_000)] = 1024
+    max_wait_seconds: Annotated[float, Field(gt=0, le=30)] = 2.0
+    rate_limits_enabled: bool = True
+    rate_limit_reads: _Budget = Budget(2000, 2)
+    rate_limit_writes: _Budget = Budget(1000, 2)
+    rate_limit_sign_in: _Budget = Budget(120, 60)
+    rate_limit_anonymous: _Budget = Budget(3000, 60)
+    rate_limit_refusals: _Budget = Budget(600, 60)
+    rate_limit_events: _Budget = Budget(5000, 2)
+    redis_url: SecretStr = SecretStr("")
 
     # Database
     mongodb_url: Annotated[str, Field(repr=False)] = ""  # it may hold a password
@@ -128,7 +152,7 @@ class Settings(BaseSettings):
     @classmethod
     def split_lists(cls, values: dict[str, object]) -> dict[str, object]:
         """Read comma-separated lists, as people write them in the environment."""
-        for name in ("allowed_hosts", "cors_origins"):
+        for name in ("allowed_hosts", "cors_origins", "trusted_proxies"):
             if isinstance(text := values.get(name), str):
                 values[name] = tuple(part.strip() for part in text.split(",") if part.strip())
         return values
@@ -222,6 +246,14 @@ class Settings(BaseSettings):
             problems.append(
                 "QUEUE_URL must be the address of RabbitMQ (amqp://host) or of Redis (redis://host), or empty."
             )
+        shared = urlsplit(self.redis_url.get_secret_value())
+        if shared.geturl() and (shared.scheme not in _SHARED_SCHEMES or not shared.hostname):
+            problems.append("REDIS_URL must be the address of Redis (redis://host or rediss://host), or empty.")
+        if wrong := [each for each in self.trusted_proxies if not _is_network(each)]:
+            problems.append(
+                f"TRUSTED_PROXIES holds {', '.join(wrong)}: name addresses (10.0.0.7) or networks (10.0.0.0/24) of "
+                "your own proxies; nothing stands for everybody."
+            )
         return problems
 
     def _production_problems(self) -> list[str]:
@@ -247,6 +279,14 @@ class Settings(BaseSettings):
         if "*" in self.allowed_hosts:
             problems.append("ALLOWED_HOSTS allows every host name; name those that your service answers to.")
         return problems
+
+
+def _is_network(text: str) -> bool:
+    """Tell whether a text is an address or a network without a bit too many; not the network of all addresses."""
+    try:
+        return ip_network(text).prefixlen > 0
+    except ValueError:
+        return False
 
 
 def _entropy_bits(secret: str) -> float:

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.telemetry import TelemetryConfig
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import __version__
 from app.api import RAISED_BELOW, include_routers, processor_webhooks
@@ -28,10 +29,12 @@ from app.kit.logs import configure_logs
 from app.ledger.router import LedgerDoor
 from app.observability import start_error_tracking, telemetry_of
 from app.pages.live import Streams
+from app.ratelimits.service import LimitedGuard
 from app.web.docs import docs_router
 from app.web.errors import install_errors
 from app.web.middleware import Edge, Middleware
 from app.web.openapi import install_openapi
+from app.web.shedding import Room
 from app.wiring import Wiring, wire
 
 _TITLE = "Payment Gateway API"
@@ -52,6 +55,7 @@ class _Options(TypedDict):
     port: int
     log_config: None
     access_log: bool
+    proxy_headers: bool
     server_header: bool
     date_header: bool
     backlog: int
@@ -92,18 +96,25 @@ class DrainingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def serve(settings: Settings, *, reload: bool = False) -> None:
-    """Serve the API until told to stop; with `reload` start anew whenever the code changes."""
-    options = _Options(
+def server_options(settings: Settings) -> _Options:
+    """Return how the server is told to serve."""
+    return _Options(
         host=settings.host,
         port=settings.port,
         log_config=None,
         access_log=False,
+        # It would believe everything on this machine. `_install_layers` believes the proxies that are named, or nobody.
+        proxy_headers=False,
         server_header=False,
         date_header=True,
         backlog=_BACKLOG,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
+
+
+def serve(settings: Settings, *, reload: bool = False) -> None:
+    """Serve the API until told to stop; with `reload` start anew whenever the code changes."""
+    options = server_options(settings)
     if reload:
         # A changed program has to be loaded again, so it is named, not passed.
         uvicorn.run("app.main:create_app", factory=True, reload=True, reload_dirs=["app"], **options)
@@ -177,7 +188,7 @@ def _give(app: FastAPI, settings: Settings, built: Wiring) -> None:
     """Put into `app.state` what the routers ask for."""
     state = app.state
     state.clock = built.clock
-    state.guard = built.guard
+    state.guard = LimitedGuard(built.guard, built.limits)
     state.pages = built.pages
     state.idempotency = built.idempotency
     state.payments = built.payments
@@ -213,6 +224,7 @@ def _dashboard_door(built: Wiring, streams: Streams) -> DashboardDoor:
     return DashboardDoor(
         pages=built.pages,
         browsers=built.browsers,
+        limits=built.limits,
         accounts=built.accounts,
         sessions=built.sessions,
         keys=built.api_keys,
@@ -251,6 +263,7 @@ def _install_layers(app: FastAPI, settings: Settings, built: Wiring) -> None:
             "/api/v1/disputes/": DOCUMENT_BODY_BYTES,
             "/disputes/": DOCUMENT_BODY_BYTES,
         },
+        room=Room(settings.max_concurrent_requests, settings.max_waiting_requests, settings.max_wait_seconds),
         is_https=settings.public_url.startswith("https://"),
     )
     app.add_middleware(
@@ -263,5 +276,9 @@ def _install_layers(app: FastAPI, settings: Settings, built: Wiring) -> None:
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Mode", "X-Request-Id"],
-            expose_headers=["X-Request-Id", "Idempotent-Replayed", "Retry-After"],
+            expose_headers=["X-Request-Id", "Idempotent-Replayed", "Retry-After", "RateLimit", "RateLimit-Policy"],
         )
+    if settings.trusted_proxies:
+        # Around everything, so that whatever asks for the client gets the one that the last of the proxies saw: the
+        # rightmost address that is no proxy's. What stands further left was sent by the client, who may write anything.
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))

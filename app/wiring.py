@@ -61,6 +61,7 @@ from app.payments.outcomes import Outcomes
 from app.payments.service import Payments
 from app.payments.suspense import SuspenseMoney
 from app.payments.tasks import PaymentChecks
+from app.ratelimits.service import RateLimits
 from app.recovery import findings as recovery_findings
 from app.recovery import store as recovery_store
 from app.refunds import store as refunds_store
@@ -75,6 +76,7 @@ from app.wiring_checkout import checkout_of
 from app.wiring_disputes import DisputeRoom, disputes_of
 from app.wiring_identity import identity_of, merchants_of
 from app.wiring_ledger import LEDGER_COLLECTIONS, ledger_of
+from app.wiring_limits import limits_of
 from app.wiring_links import LinkRoom, links_of
 from app.wiring_pages import pages_of
 from app.wiring_payments import MerchantGateways, payments_of
@@ -125,6 +127,7 @@ class Wiring:
     sessions: Sessions
     api_keys: ApiKeys
     guard: Guard
+    limits: RateLimits
     browsers: Browsers
     idempotency: Idempotency
     ledger: Ledger
@@ -164,6 +167,7 @@ class Wiring:
     async def close(self) -> None:
         """Close every connection and thread."""
         self.passwords.close()
+        await self.limits.close()
         await self.processor.close()
         await self.webhooks.sender.close()
         await self.database.close()
@@ -191,7 +195,7 @@ def wire(
     metrics = Metrics.create()
     database = _database(settings, [metrics.database_listener(), *listeners], operation_seconds)
     processor = _processor(settings, clock, metrics)
-    ground = _ground(database, clock, ids)
+    ground = _ground(settings, database, metrics, clock, ids)
     audit, outbox = ground["audit"], ground["outbox"]
     merchants = merchants_of(settings, database, audit, clock, ids)
     identity = identity_of(settings, database, merchants, audit, clock, ids)
@@ -239,15 +243,17 @@ class _Ground(TypedDict):
     idempotency: Idempotency
     leases: Leases
     heartbeats: Heartbeats
+    limits: RateLimits
 
 
-def _ground(database: Database, clock: Clock, ids: Ids) -> _Ground:
+def _ground(settings: Settings, database: Database, metrics: Metrics, clock: Clock, ids: Ids) -> _Ground:
     return {
         "audit": Audit(AuditStore(database), clock, ids),
         "outbox": Outbox(OutboxStore(database), clock, ids),
         "idempotency": Idempotency(store=IdempotencyStore(database), ids=ids),
         "leases": Leases(database, owner=ids.new(Prefix.LEASE)),
         "heartbeats": Heartbeats(database),
+        "limits": limits_of(settings, metrics, clock),
     }
 
 

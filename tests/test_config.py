@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.config import Environment, Settings
+from app.kit.pace import Budget
 from app.kit.scope import Mode
 
 ROOT = Path(__file__).parent.parent
@@ -218,6 +219,34 @@ def test_the_variables_of_the_seed_keep_their_names(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("url", ["amqp://a:b@c/", "amqps://c/v", "redis://c:6379/0", "rediss://:pw@c", ""])
 def test_a_broker_is_rabbitmq_or_redis_or_none(url: str) -> None:
     assert settings(queue_url=url).queue_url.get_secret_value() == url
+
+
+@pytest.mark.parametrize("url", ["http://a:hush@c", "redis://", "hush:6379", "amqp://:hush@c/", "redis:hush"])
+def test_t9_another_address_for_redis_is_refused_without_repeating_it(url: str) -> None:
+    (sentence,) = refusals(redis_url=url)
+    assert sentence.startswith("REDIS_URL must be")
+    assert "hush" not in sentence
+
+
+@pytest.mark.parametrize("proxy", ["*", "nginx", "10.0.0.1/24", "0.0.0.0/0", "::/0", "10.0.0.256"])
+def test_t9_a_proxy_is_an_address_or_a_network_and_never_everybody(proxy: str) -> None:
+    (sentence,) = refusals(trusted_proxies=f"10.0.0.7, {proxy}")
+    assert sentence.startswith(f"TRUSTED_PROXIES holds {proxy}: ")
+
+
+def test_trusted_proxies_and_budgets_are_read_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings().trusted_proxies == ()
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.7, 10.0.1.0/28,2001:db8::/32 ,")
+    monkeypatch.setenv("RATE_LIMIT_READS", "600/m")
+    read = Settings(_env_file=None)
+    assert read.trusted_proxies == ("10.0.0.7", "10.0.1.0/28", "2001:db8::/32")
+    assert read.rate_limit_reads == Budget(600, 60)
+
+
+@pytest.mark.parametrize("budget", ["many", "0/s", "10", "100/d"])
+def test_what_is_no_budget_is_refused_with_how_to_write_one(budget: str) -> None:
+    with pytest.raises(ValidationError, match="is no budget; write requests/time"):
+        settings(rate_limit_writes=budget)
 
 
 @pytest.mark.parametrize("url", ["kafka://a:hush@c", "amqp://", "hush:5672", "http://:hush@c/", "amqp:hush"])

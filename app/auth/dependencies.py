@@ -27,8 +27,3 @@ async def _door(request: Request) -> AuthDoor:
 
 
 Door = Annotated[AuthDoor, Depends(_door)]
-
-
-def address_of(request: Request) -> str:
-    """Return the address that asks, as the server sees it."""
-    return request.client.host if request.client else "unknown"

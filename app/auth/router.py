@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 
-from app.auth.dependencies import Door, address_of
+from app.auth.dependencies import Door
 from app.auth.keys_router import router as keys_router
 from app.auth.schemas import (
     PasswordChange,
@@ -17,6 +17,7 @@ from app.auth.schemas import (
 )
 from app.auth.service import NewUser
 from app.auth.users_router import router as users_router
+from app.web.client import address_of
 from app.web.envelope import Page, Success, ok
 from app.web.principal import CurrentPrincipal
 from app.web.route import Route

@@ -34,6 +34,7 @@ from app.pages.render import Pages, see_other
 from app.payments.outcomes import Outcomes
 from app.payments.service import Payments
 from app.payments.suspense import SuspenseMoney
+from app.ratelimits.service import RateLimits
 from app.recovery.service import Recovery
 from app.refunds.service import Refunds
 from app.tenants.service import Merchants
@@ -52,6 +53,7 @@ class DashboardDoor:
 
     pages: Pages
     browsers: Browsers
+    limits: RateLimits
     accounts: Accounts
     sessions: Sessions
     keys: ApiKeys

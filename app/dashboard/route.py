@@ -36,6 +36,7 @@ class DashboardRoute(PageRoute):
         async def handle(request: Request) -> Response:
             door = door_of(request)
             visitor = await visitor_of(request, door)
+            await door.limits.check(request, operation_id, visitor.principal if visitor is not None else None)
             need = need_of(operation_id)
             if visitor is None and need is not Access.PUBLIC:
                 return _to_sign_in(request)

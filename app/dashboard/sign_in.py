@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.auth.dependencies import address_of
 from app.auth.problems import InvalidCredentials, TooManyAttempts, TooManySignIns
 from app.dashboard.door import HOME, SIGN_IN, door_of
 from app.dashboard.layout import NOTICES
@@ -11,6 +10,7 @@ from app.dashboard.route import MODE_COOKIE, DashboardRoute, local_path
 from app.kit.errors import Problem
 from app.kit.scope import Mode
 from app.pages.render import see_other
+from app.web.client import address_of
 from app.web.errors import STATUS
 
 router = APIRouter(route_class=DashboardRoute, include_in_schema=False, prefix=HOME)

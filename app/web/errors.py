@@ -23,6 +23,7 @@ STATUS: Mapping[Kind, int] = {
     Kind.FORBIDDEN: 403,
     Kind.NOT_FOUND: 404,
     Kind.METHOD_NOT_ALLOWED: 405,
+    Kind.TOO_SLOW: 408,
     Kind.CONFLICT: 409,
     Kind.TOO_LARGE: 413,
     Kind.UNSUPPORTED: 415,
@@ -107,6 +108,14 @@ class MethodNotAllowed(Problem):
     code = "method_not_allowed"
     kind = Kind.METHOD_NOT_ALLOWED
     message = "This address does not take that method."
+
+
+class BodyTooSlow(Problem):
+    """The body did not arrive in time; whatever sends so slowly keeps others waiting (failure row N2)."""
+
+    code = "body_too_slow"
+    kind = Kind.TOO_SLOW
+    message = "The body did not arrive in time."
 
 
 class BodyTooLarge(Problem):
@@ -331,6 +340,9 @@ def _headers(problem: Problem) -> dict[str, str]:
     headers = {}
     if problem.kind is Kind.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = _CHALLENGE
+    if problem.kind is Kind.TOO_SLOW:
+        # The rest of the body is not waited for.
+        headers["Connection"] = "close"
     retry = problem.retry_after_seconds
     if retry is None and problem.kind in {Kind.RATE_LIMITED, Kind.UNAVAILABLE}:
         retry = _DEFAULT_RETRY_SECONDS

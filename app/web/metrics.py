@@ -9,6 +9,7 @@ from typing import TypedDict
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from app.web.edge_metrics import EdgeMetrics
 from app.web.watch_metrics import ArrivalMetrics, ProcessMetrics, ReachMetrics, UnknownMetrics
 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -37,6 +38,7 @@ class Metrics:
     inbox_depth: Gauge
     inbox_age_seconds: Gauge
     worker_heartbeat_age_seconds: Gauge
+    edge: EdgeMetrics
     ledger: "LedgerMetrics"
     held: "HeldMetrics"
     outbox: "OutboxMetrics"
@@ -302,6 +304,7 @@ class WebhookMetrics:
 
 
 class _OfRooms(TypedDict):
+    edge: EdgeMetrics
     ledger: LedgerMetrics
     held: HeldMetrics
     outbox: OutboxMetrics
@@ -317,6 +320,7 @@ class _OfRooms(TypedDict):
 
 def _of_rooms(where: CollectorRegistry) -> _OfRooms:
     return {
+        "edge": EdgeMetrics.create(where),
         "ledger": LedgerMetrics.create(where),
         "outbox": OutboxMetrics.create(where),
         "refunds": RefundMetrics.create(where),

@@ -1,10 +1,11 @@
 """One pure ASGI layer around everything: who asked, how large, how long, and what every answer carries.
 
 Its parts would read nicer as six layers, but each layer costs a wrapped `send` per request; together they cost the
-time of one. What it does, in order: request id and trace, host check, body limit, the request itself, headers,
-metrics, and one canonical log line.
+time of one. What it does, in order: request id and trace, host check, body limit, a slot to work in, the request
+itself, headers, metrics, and one canonical log line.
 """
 
+import asyncio
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,8 +21,9 @@ from app.kit.clock import Clock
 from app.kit.errors import Problem
 from app.kit.ids import Ids, Prefix
 from app.kit.pan import has_card_number
-from app.web.errors import BodyTooLarge, Failures, HostNotAllowed, InternalError
+from app.web.errors import BodyTooLarge, BodyTooSlow, Failures, HostNotAllowed, InternalError
 from app.web.metrics import HttpMeter, Metrics
+from app.web.shedding import Overloaded, Room, Shedder, Slots, rooms_of
 
 CLIENT_CLOSED: Final = 499
 """Logged and counted when the client went away before the answer; nobody receives it."""
@@ -31,6 +33,7 @@ UNMATCHED: Final = "unmatched"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _LENGTH_DIGITS = 18
+_LEAST_BYTES_PER_SECOND = 64 * 1024
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 _SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff")]
@@ -47,13 +50,18 @@ class Edge:
         allowed_hosts: names the service answers to; `*` allows all, `*.example.com` a domain's children.
         max_body_bytes: longest body of a request.
         body_limits: other limits by path prefix, such as the one for incoming events.
+        body_seconds: how long a body may take to arrive, and a second more for each 64 KiB of it (N2).
+        room: for how many requests there is room at one time.
         is_https: whether clients reach the service by HTTPS: browsers are then told to insist on it.
-        quiet_paths: paths that machines ask all the time: their lines are of level debug, and any host may ask.
+        quiet_paths: paths that machines ask all the time: their lines are of level debug, any host may ask, and they
+            need no slot.
     """
 
     allowed_hosts: Sequence[str] = ("*",)
     max_body_bytes: int = 64 * 1024
     body_limits: Mapping[str, int] = field(default_factory=dict)
+    body_seconds: float = 10.0
+    room: Room = field(default_factory=Room)
     is_https: bool = False
     quiet_paths: frozenset[str] = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 
@@ -87,6 +95,7 @@ class Middleware:
         self._clock = clock
         self._ids = ids
         self._meter = HttpMeter(metrics)
+        self._shedder = Shedder.create(rooms_of(edge.room), metrics=metrics.edge, clock=clock, free=edge.quiet_paths)
         self._logger: Any = None
         self._any_host = "*" in edge.allowed_hosts
         self._templates: dict[Any, str] | None = None
@@ -120,6 +129,12 @@ class Middleware:
     async def _serve(self, exchange: "_Exchange") -> None:
         try:
             self._admit(exchange)
+            lane = self._shedder.lane_of(exchange.scope["path"])
+            if lane is not None:
+                slots = self._shedder.lanes[lane]
+                if not slots.enter():
+                    await self._shedder.wait(lane)
+                exchange.slots = slots
             await self._app(exchange.scope, exchange.receive, exchange.send)
         except ClientDisconnect:
             return
@@ -131,6 +146,8 @@ class Middleware:
                 # Half an answer is out: only a broken connection tells the client that it is not whole.
                 raise
             await self._answer(exchange, InternalError())
+        finally:
+            exchange.leave()
 
     def _admit(self, exchange: "_Exchange") -> None:
         scope = exchange.scope
@@ -145,8 +162,12 @@ class Middleware:
             exchange.bytes_left = limit
         elif exchange.length > limit:
             raise BodyTooLarge(details={"limit_bytes": limit})
+        if size := limit if exchange.length is None else exchange.length:
+            seconds = self._edge.body_seconds + size / _LEAST_BYTES_PER_SECOND
+            exchange.body_ends_at = asyncio.get_running_loop().time() + seconds
 
     async def _answer(self, exchange: "_Exchange", problem: Problem) -> None:
+        exchange.was_shed = isinstance(problem, Overloaded)
         response = self._failures.answer_to(exchange.scope, problem)
         await response(exchange.scope, exchange.receive, exchange.send)
 
@@ -163,7 +184,10 @@ class Middleware:
         }
         if (principal := scope["state"].get("principal")) is not None:
             fields["tenant"] = principal.tenant
-        if status >= 500:
+        if exchange.was_shed:
+            # Counted, and told of once a minute: a line for each would be work that there is no room for.
+            self._log.debug("request", **fields)
+        elif status >= 500:
             self._log.error("request", **fields)
         elif scope["path"] in self._edge.quiet_paths:
             self._log.debug("request", **fields)
@@ -198,23 +222,29 @@ class _Exchange:
         "_extra",
         "_receive",
         "_send",
+        "body_ends_at",
         "bytes_left",
         "host",
         "length",
         "request_id",
         "scope",
+        "slots",
         "status",
         "traceparent",
+        "was_shed",
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, extra: list[tuple[bytes, bytes]]) -> None:
         self.scope = scope
         self.status = CLIENT_CLOSED
+        self.body_ends_at: float | None = None
         self.bytes_left: int | None = None
         self.host = ""
         self.length: int | None = None
         self.request_id = ""
+        self.slots: Slots | None = None
         self.traceparent: bytes | None = None
+        self.was_shed = False
         self._receive = receive
         self._send = send
         self._extra = extra
@@ -242,20 +272,42 @@ class _Exchange:
             state["traceparent"] = self.traceparent.decode()
             structlog.contextvars.bind_contextvars(trace_id=state["traceparent"][3:35])
 
+    def leave(self) -> None:
+        """Give the slot back, if there still is one."""
+        if self.slots is not None:
+            self.slots.leave()
+            self.slots = None
+
     async def receive(self) -> Message:
-        """Pass a part of the body on. Raises BodyTooLarge when there were more bytes than allowed."""
-        message = await self._receive()
+        """Pass a part of the body on. Raises BodyTooLarge, BodyTooSlow."""
+        message = await self._receive() if self.body_ends_at is None else await self._receive_in_time()
         if self.bytes_left is not None and message["type"] == "http.request":
             self.bytes_left -= len(message.get("body", b""))
             if self.bytes_left < 0:
                 raise BodyTooLarge
         return message
 
+    async def _receive_in_time(self) -> Message:
+        # Whoever sends slowly holds a slot meanwhile, so a few hundred of them would be enough to stop everybody.
+        try:
+            async with asyncio.timeout_at(self.body_ends_at):
+                message = await self._receive()
+        except TimeoutError:
+            raise BodyTooSlow from None
+        if not message.get("more_body", False):
+            self.body_ends_at = None
+        return message
+
     async def send(self, message: Message) -> None:
-        """Pass the answer on; its start gets the headers that every answer carries."""
+        """Pass the answer on; its start gets the headers that every answer carries, its body gives the slot back.
+
+        With the first part of the body the work is done, except that of streams, which must not hold a slot for as long
+        as they last; nor must a client who reads slowly.
+        """
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message["headers"], *self._extra, (b"x-request-id", self.request_id.encode())]
+            headers += self.scope["state"].get("answer_headers", ())
             names = {name for name, _ in message["headers"]}
             if b"cache-control" not in names:
                 headers.append(_NO_STORE)
@@ -266,4 +318,6 @@ class _Exchange:
             if self.traceparent is not None:
                 headers.append((b"traceparent", self.traceparent))
             message = {**message, "headers": headers}
+        else:
+            self.leave()
         await self._send(message)

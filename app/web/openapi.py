@@ -39,6 +39,7 @@ _TITLES = {
     403: "Forbidden",
     404: "NotFound",
     405: "MethodNotAllowed",
+    408: "TooSlow",
     409: "Conflict",
     413: "TooLarge",
     415: "Unsupported",
@@ -48,9 +49,20 @@ _TITLES = {
     503: "Unavailable",
 }
 _RETRY = {"Retry-After": {"description": "Seconds to wait before the next try.", "schema": {"type": "integer"}}}
+_RATE_HEADERS = {
+    "RateLimit-Policy": {
+        "description": "The budget that the request was counted against: `q` requests in `w` seconds. Absent where "
+        "nothing is counted.",
+        "schema": {"type": "string", "examples": ['"reads";q=2000;w=2']},
+    },
+    "RateLimit": {
+        "description": "How that budget stands: `r` more may follow at once, in `t` seconds it is whole again.",
+        "schema": {"type": "string", "examples": ['"reads";r=1999;t=1']},
+    },
+}
 _EXTRA_HEADERS: Mapping[int, Mapping[str, Any]] = {
     401: {"WWW-Authenticate": {"description": "The schemes that are taken.", "schema": {"type": "string"}}},
-    429: _RETRY,
+    429: {**_RETRY, **_RATE_HEADERS},
     503: _RETRY,
 }
 _REQUEST_ID_HEADER = {"X-Request-Id": {"description": "Finds the request in our logs.", "schema": {"type": "string"}}}
@@ -124,7 +136,7 @@ class _Errors:
         if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):
             statuses.add(404)
         if method in _UNSAFE:
-            statuses |= {409, 413}
+            statuses |= {408, 409, 413}
         if "requestBody" in operation:
             statuses.add(415)
         by_status: dict[int, list[type[Problem]]] = {}
@@ -219,7 +231,7 @@ def _finish_operation(method: str, operation: dict[str, Any], errors: _Errors) -
     operation["responses"] = dict(sorted(responses.items()))
     for status, response in responses.items():
         if status.startswith("2"):
-            response.setdefault("headers", {}).update(_REQUEST_ID_HEADER)
+            response.setdefault("headers", {}).update({**_REQUEST_ID_HEADER, **_RATE_HEADERS})
 
 
 def _policy(operation: Mapping[str, Any]) -> KeyPolicy:

@@ -22,14 +22,17 @@ async def open_door(app):
     """
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    server = _QuietServer(uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="off"))
+    options = {"log_config": None, "access_log": False, "proxy_headers": False, "ws": "none", "lifespan": "off"}
+    server = _QuietServer(uvicorn.Config(app, **options))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         await asyncio.sleep(0.005)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    await task
-    listener.close()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
 
 
 @contextlib.asynccontextmanager

@@ -177,6 +177,8 @@ def _environment(cluster: Cluster, build: Build) -> dict[str, str]:
         "RAZORPAY_BASE_URL": f"http://{HOST}:{cluster.proxy.ports[PROCESSOR]}",
         "BCRYPT_ROUNDS": "4",
         "LOG_LEVEL": "WARNING",
+        # Everybody in a run signs in from one address; the other budgets are the usual ones.
+        "RATE_LIMIT_SIGN_IN": "1000/s",
         "TYPER_STANDARD_TRACEBACK": "1",
         "WORKER_POLL_SECONDS": "0.1",
         "WEBHOOKS_TO_PRIVATE": "true",

@@ -86,6 +86,18 @@ def test_every_operation_tells_its_errors_and_its_credentials(document: dict[str
     assert "X-Request-Id" in found["create_thing"]["responses"]["201"]["headers"]
 
 
+def test_every_operation_tells_of_its_budget_and_of_too_much_to_do(document: dict[str, Any]) -> None:
+    found = {operation["operationId"]: operation["responses"] for _, _, operation in operations(document)}
+    for responses in found.values():
+        assert {"Retry-After", "RateLimit", "RateLimit-Policy"} <= set(responses["429"]["headers"])
+        assert "`too_many_requests`" in responses["429"]["description"]
+        assert "Retry-After" in responses["503"]["headers"]
+        assert "`overloaded`" in responses["503"]["description"]
+        assert all("RateLimit" in responses[status]["headers"] for status in responses if status.startswith("2"))
+    assert "`body_too_slow`" in found["create_thing"]["408"]["description"]
+    assert "408" not in found["list_things"]
+
+
 def test_the_idempotency_header_follows_the_route_s_policy(document: dict[str, Any]) -> None:
     found = {}
     for _, method, operation in operations(document):
