@@ -265,6 +265,7 @@ def _install_layers(app: FastAPI, settings: Settings, built: Wiring) -> None:
         },
         room=Room(settings.max_concurrent_requests, settings.max_waiting_requests, settings.max_wait_seconds),
         is_https=settings.public_url.startswith("https://"),
+        is_draining=lambda: built.health.is_draining,
     )
     app.add_middleware(
         Middleware, edge=edge, metrics=built.metrics, failures=failures, clock=built.clock, ids=built.ids

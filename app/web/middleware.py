@@ -8,7 +8,7 @@ itself, headers, metrics, and one canonical log line.
 import asyncio
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ _LEAST_BYTES_PER_SECOND = 64 * 1024
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 _SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff")]
+_CLOSE = (b"connection", b"close")
 _NO_REFERRER = (b"referrer-policy", b"no-referrer")
 _NO_STORE = (b"cache-control", b"no-store")
 _POLICY = (b"content-security-policy", _API_POLICY)
@@ -53,6 +54,8 @@ class Edge:
         body_seconds: how long a body may take to arrive, and a second more for each 64 KiB of it (N2).
         room: for how many requests there is room at one time.
         is_https: whether clients reach the service by HTTPS: browsers are then told to insist on it.
+        is_draining: tells whether this process is about to end: each answer then closes its connection, so that a proxy
+            does not send the next request into one that goes away (P7).
         quiet_paths: paths that machines ask all the time: their lines are of level debug, any host may ask, and they
             need no slot.
     """
@@ -63,6 +66,7 @@ class Edge:
     body_seconds: float = 10.0
     room: Room = field(default_factory=Room)
     is_https: bool = False
+    is_draining: Callable[[], bool] = lambda: False
     quiet_paths: frozenset[str] = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 
     def allows_host(self, host: str) -> bool:
@@ -108,7 +112,8 @@ class Middleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self._headers)
+        headers = [*self._headers, _CLOSE] if self._edge.is_draining() else self._headers
+        exchange = _Exchange(scope, receive, send, headers)
         exchange.name(self._ids)
         started = self._clock.monotonic()
         self._meter.in_flight += 1

@@ -79,6 +79,7 @@ async def _reload_under_load(edge: Edge, merchant: Merchant) -> None:
 
 
 async def test_p7_restarting_one_instance_after_the_other_fails_no_request(edge, merchant):
+    before = len(edge.nginx.access_log().splitlines())
     load = Load([merchant])
     load.start()
     for instance in edge.apis:
@@ -90,6 +91,8 @@ async def test_p7_restarting_one_instance_after_the_other_fails_no_request(edge,
     assert load.failures == []
     assert load.asked > 20
     assert await differences(load) == []
+    # The processor's events came by the same way.
+    assert not [line for line in edge.nginx.access_log().splitlines()[before:] if '"status":50' in line]
 
 
 async def test_g5_a_killed_instance_costs_at_most_a_repetition(edge, merchant):

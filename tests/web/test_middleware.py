@@ -3,7 +3,7 @@
 import asyncio
 import io
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx2
@@ -315,3 +315,13 @@ async def test_the_cors_of_starlette_fits_inside(world: Any) -> None:
         headers = {"origin": "https://shop.example.com", "access-control-request-method": "POST"}
         answer = await client.options(THINGS, headers=headers)
     assert answer.headers["access-control-allow-origin"] == "https://shop.example.com"
+
+
+@pytest.mark.parametrize(("is_draining", "said"), [(True, "close"), (False, None)])
+async def test_p7_an_instance_that_is_about_to_end_closes_each_connection_with_its_answer(
+    make_world: Callable[..., Any],
+    is_draining: bool,  # noqa: FBT001
+    said: str | None,
+) -> None:
+    async with make_world(Edge(is_draining=lambda: is_draining)).client() as client:
+        assert (await client.get("/api/v1/nothing")).headers.get("connection") == said
