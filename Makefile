@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures lock clean distclean api worker simulator docs
+.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures drill lock clean distclean api worker simulator docs
 
 # The interpreter that .venv is made of; found when empty.
 PYTHON ?=
@@ -89,6 +89,11 @@ chaos-mutants: ## Run every deliberately broken build; the harness has to catch 
 figures: ## Measure how long writes stay away when something dies, and write docs/reliability.md
 	@scripts/environment.sh dev
 	@exec $(PY) -m tests.chaos.figures
+
+drill: COUNT = 100000
+drill: ## Save COUNT (100000) payments, restore them into a new replica set, check every invariant, print the times
+	@scripts/environment.sh dev
+	@exec $(PY) -m tests.backups --count $(COUNT) $(ARGS)
 
 docs: ## Write docs/reference: the OpenAPI document, the Postman collection, the error codes
 	@scripts/environment.sh runtime

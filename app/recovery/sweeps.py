@@ -6,7 +6,7 @@ walk can stop anywhere and be taken up by any worker, and what it finds a second
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from app.disputes.models import Source as DisputeSource
