@@ -205,7 +205,6 @@ def wire(
     refunds = refunds_of(database, metrics, of_payments=payments, facts=facts)
     disputes = disputes_of(database, metrics, of_payments=payments, facts=facts)
     links = links_of(settings, database, payments["payments"], outbox, merchants)
-    inbox = _inbox(database, merchants, payments["outcomes"], refunds, disputes, metrics)
     recovery = recovery_of(database, metrics, merchants, ground["leases"], Rooms(payments, refunds, disputes))
     webhooks = webhooks_of(settings, database, metrics, merchants)
     return Wiring(
@@ -226,7 +225,7 @@ def wire(
         analytics=analytics_of(database, clock),
         links=links,
         checkout=checkout_of(settings, merchants, payments, refunds),
-        inbox=inbox,
+        inbox=_inbox(database, merchants, payments["outcomes"], refunds, disputes, metrics),
         health=_health(settings, database, metrics, clock, processor),
         **ground,
         **identity,

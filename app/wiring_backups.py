@@ -27,7 +27,7 @@ def backups_of(
     )
     return Backups(
         dump=Dump(database, vault, clock, version=__version__),
-        restoring=Restoring(database, vault, clock),
+        restoring=Restoring(database, vault),
         checks=checks,
         lists=recovery.sweeps,
     )

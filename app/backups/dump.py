@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -142,16 +143,17 @@ class Dump:
     async def _write_part(self, partial: Path, part: Part, session: Session, *, say: Say) -> Part:
         if part.name in LEFT_OUT:
             return part
-        began = said = self.clock.monotonic()
+        began = said = time.monotonic()
         file = file_of(part.name)
         with files.CollectionWriter(partial / file) as writer:
             async for batch in self.database.collection(part.name).find_raw_batches({}, session=session):
                 await asyncio.to_thread(writer.write, cast("bytes", batch))
-                if self.clock.monotonic() - said > _SAY_EVERY_SECONDS:
-                    said = self.clock.monotonic()
+                if time.monotonic() - said > _SAY_EVERY_SECONDS:
+                    said = time.monotonic()
                     say(f"{part.name}: {writer.documents} documents so far")
-        seconds = self.clock.monotonic() - began
-        say(f"{part.name}: {writer.documents} documents, {shown(writer.file_size)} in {seconds:.1f} s")
+        if writer.documents:
+            seconds = time.monotonic() - began
+            say(f"{part.name}: {writer.documents} documents, {shown(writer.file_size)} in {seconds:.1f} s")
         return replace(
             part,
             documents=writer.documents,

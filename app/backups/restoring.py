@@ -4,6 +4,7 @@ Until then the database is as it was, and a restore that breaks off leaves nothi
 """
 
 import asyncio
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from app.backups import files
 from app.backups.dump import CANARY, CANARY_PURPOSE, Say, shown
 from app.backups.manifest import LEFT_OUT, BackupUnusable, Manifest, Part, find_backup, read_manifest
 from app.database import Database, Document, unhurried
-from app.kit.clock import Clock
 from app.tenants.vault import SealBroken, Vault
 
 BESIDE = "restoring."
@@ -37,12 +37,10 @@ class Restoring:
     Attributes:
         database: where to.
         vault: tells whether the backup's secrets will open.
-        clock: for durations.
     """
 
     database: Database
     vault: Vault
-    clock: Clock
 
     async def examine(self, path: Path, *, say: Say) -> tuple[Path, Manifest]:
         """Find a backup and compare every file with its digest, before anything is written.
@@ -107,7 +105,7 @@ class Restoring:
                 await self.database.db.drop_collection(name)
 
     async def _write_beside(self, folder: Path, part: Part, *, wanted: bool, say: Say) -> None:
-        began = self.clock.monotonic()
+        began = time.monotonic()
         name = f"{BESIDE}{part.name}"
         await self.database.db.command({"create": name, **part.options})
         collection = self.database.db.get_collection(name, write_concern=_INSERT)
@@ -125,8 +123,8 @@ class Restoring:
             indexes = [_index(index) for index in part.indexes]
             with unhurried(_INDEX_SECONDS):
                 await self.database.db.command({"createIndexes": name, "indexes": indexes})
-        if wanted:
-            say(f"{part.name}: {part.documents} documents in {self.clock.monotonic() - began:.1f} s")
+        if wanted and part.documents:
+            say(f"{part.name}: {part.documents} documents in {time.monotonic() - began:.1f} s")
 
     async def _clear_beside(self) -> None:
         """Remove what a restore that broke off has left."""

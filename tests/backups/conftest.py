@@ -64,7 +64,7 @@ def dump_of(vault):
 
 @pytest.fixture
 def restoring_into(vault):
-    return lambda database: Restoring(database, vault, SystemClock())
+    return lambda database: Restoring(database, vault)
 
 
 @pytest.fixture

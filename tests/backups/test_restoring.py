@@ -149,6 +149,6 @@ async def test_the_canary_tells_whether_secrets_will_open(new_database, restorin
     restoring = restoring_into(new_database())
     _, manifest = await restoring.examine(saved, say=quiet)
     assert restoring.opens(manifest)
-    assert not type(restoring)(restoring.database, Vault.of("another"), restoring.clock).opens(manifest)
+    assert not type(restoring)(restoring.database, Vault.of("another")).opens(manifest)
     rotated = Vault.of("another", "a secret key of thirty-two letters")
-    assert type(restoring)(restoring.database, rotated, restoring.clock).opens(manifest)
+    assert type(restoring)(restoring.database, rotated).opens(manifest)
