@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures deploy deploy-down deploy-test attack lock clean distclean api worker simulator docs \
+.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures drill deploy deploy-down deploy-test attack lock clean distclean api worker simulator docs \
 	image sbom audit release
 
 # The interpreter that .venv is made of; found when empty.
@@ -111,6 +111,11 @@ attack: ## Attack a running nginx beside a good client, and compare that client'
 	@scripts/environment.sh dev
 	@scripts/packages.sh nginx
 	@exec $(PY) -m tests.deploy.attack
+
+drill: COUNT = 100000
+drill: ## Save COUNT (100000) payments, restore them into a new replica set, check every invariant, print the times
+	@scripts/environment.sh dev
+	@exec $(PY) -m tests.backups --count $(COUNT) $(ARGS)
 
 docs: ## Write docs/reference: the OpenAPI document, the Postman collection, the error codes
 	@scripts/environment.sh runtime

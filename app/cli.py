@@ -145,8 +145,9 @@ def seed_payments_command(
     days: Annotated[int, typer.Option(min=1, max=365, help="Over how many days.")] = 60,
     email: Annotated[str, typer.Option(help="Of whose merchant.")] = "demo@example.com",
     seed: Annotated[int, typer.Option(help="Another seed makes other payments.")] = 1,
+    books: Annotated[bool, typer.Option("--books", help="Book them too, so that the invariants hold.")] = False,
 ) -> None:
-    """Fill the database with made-up payments for measurements, without books; never in production."""
+    """Fill the database with made-up payments for measurements; never in production."""
     from app.kit.scope import Mode, Scope
     from app.local.seed_payments import Seeding, seed_payments
 
@@ -161,7 +162,8 @@ def seed_payments_command(
             typer.echo(f"Nobody has the e-mail {email}.", err=True)
             raise typer.Exit(2)
         scope = Scope(user.tenant, Mode.TEST)
-        asked = Seeding(scope=scope, count=count, days=days, until=wiring.clock.now(), seed=seed)
+        until = wiring.clock.now()
+        asked = Seeding(scope=scope, count=count, days=days, until=until, seed=seed, with_books=books)
         await seed_payments(wiring, asked, say=lambda line: typer.echo(line, err=True))
 
     asyncio.run(_with_wiring(fill))
@@ -176,6 +178,57 @@ def migrate() -> None:
 
     asyncio.run(_with_wiring(start))
     typer.echo("The database is ready.")
+
+
+@app.command()
+def backup(
+    directory: Annotated[Path, typer.Argument(help="Where the backup's folder is made.")],
+    *,
+    keep: Annotated[int | None, typer.Option(min=1, help="Remove whole backups beyond the newest so many.")] = None,
+) -> None:
+    """Save the whole database, as it is at one moment, into a new folder of a directory."""
+    from app.backups.dump import BackupFailed
+
+    async def save(wiring: "Wiring") -> None:
+        try:
+            await wiring.backups.create_backup(directory, keep=keep, say=typer.echo)
+        except BackupFailed as failure:
+            typer.echo(f"No backup: {failure}", err=True)
+            raise typer.Exit(1) from None
+
+    asyncio.run(_with_wiring(save))
+
+
+@app.command()
+def restore(
+    path: Annotated[Path, typer.Argument(help="A backup's folder, or a directory: its newest whole backup.")],
+    *,
+    database: Annotated[str, typer.Option(help="Into another database than DATABASE_NAME.")] = "",
+    drop: Annotated[bool, typer.Option("--drop", help="Replace what the database holds.")] = False,
+    end_sessions: Annotated[bool, typer.Option("--end-sessions", help="Let everybody sign in again.")] = False,
+    any_key: Annotated[bool, typer.Option("--any-key", help="Go on with another SECRET_KEY than its own.")] = False,
+) -> None:
+    """Bring a backup back into an empty database, and check every invariant; ends with 1 when one does not hold."""
+    from app.backups.manifest import BackupUnusable
+    from app.backups.restoring import RestoreRefused
+    from app.backups.service import How
+
+    how = How(replace=drop, end_sessions=end_sessions, any_key=any_key)
+
+    async def bring_back(wiring: "Wiring") -> None:
+        try:
+            verdict = await wiring.backups.restore_backup(path, how=how, start=wiring.start, say=typer.echo)
+        except (BackupUnusable, RestoreRefused) as refusal:
+            typer.echo(f"Not restored: {refusal}", err=True)
+            raise typer.Exit(2) from None
+        for flaw in verdict.flaws:
+            typer.echo(f"{flaw.looked_at}: {flaw.subject}: {flaw.fact}", err=True)
+        if not verdict.holds:
+            typer.echo(f"Restored, but {verdict.count} things are not as they must be.", err=True)
+            raise typer.Exit(1)
+        typer.echo("Restored: every invariant holds.")
+
+    asyncio.run(_with_wiring(bring_back, database_name=database))
 
 
 @app.command()
@@ -248,10 +301,12 @@ def outbox_replay(item_ids: Annotated[list[str], typer.Argument(metavar="ID...",
     asyncio.run(_with_wiring(replay))
 
 
-async def _with_wiring(work: Callable[["Wiring"], Awaitable[None]]) -> None:
+async def _with_wiring(work: Callable[["Wiring"], Awaitable[None]], *, database_name: str = "") -> None:
     from app.wiring import wire
 
     settings = load_settings()
+    if database_name:
+        settings = settings.model_copy(update={"database_name": database_name})
     await _until_the_database_answers(settings)
     wiring = wire(settings)
     try:

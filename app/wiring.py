@@ -19,6 +19,7 @@ from app.auth.keys import ApiKeys
 from app.auth.passwords import Passwords
 from app.auth.service import Accounts
 from app.auth.sessions import Sessions
+from app.backups.service import Backups
 from app.checkout.service import Checkout
 from app.config import Settings
 from app.database import TRANSACTION_SECONDS, Collection, Database, unhurried
@@ -72,6 +73,7 @@ from app.tenants.service import Merchants
 from app.web.metrics import Metrics
 from app.webhooks import store as webhook_store
 from app.wiring_analytics import AnalyticsRoom, analytics_of
+from app.wiring_backups import backups_of
 from app.wiring_checkout import checkout_of
 from app.wiring_disputes import DisputeRoom, disputes_of
 from app.wiring_identity import identity_of, merchants_of
@@ -145,6 +147,7 @@ class Wiring:
     links: LinkRoom
     checkout: Checkout
     recovery: RecoveryRoom
+    backups: Backups
     webhooks: WebhookRoom
     analytics: AnalyticsRoom
     inbox: Inbox
@@ -206,7 +209,6 @@ def wire(
     refunds = refunds_of(database, metrics, of_payments=payments, facts=facts)
     disputes = disputes_of(database, metrics, of_payments=payments, facts=facts)
     links = links_of(settings, database, payments["payments"], outbox, merchants)
-    inbox = _inbox(database, merchants, payments["outcomes"], refunds, disputes, metrics)
     recovery = recovery_of(database, metrics, merchants, ground["leases"], Rooms(payments, refunds, disputes))
     webhooks = webhooks_of(settings, database, metrics, merchants)
     return Wiring(
@@ -220,13 +222,14 @@ def wire(
         merchants=merchants,
         drain=_drain(settings, outbox, _handlers_of(refunds, links, webhooks), metrics),
         recovery=recovery,
+        backups=backups_of(database, merchants, audit, books["book_checks"], recovery),
         webhooks=webhooks,
         refunds=refunds,
         disputes=disputes,
         analytics=analytics_of(database, clock),
         links=links,
         checkout=checkout_of(settings, merchants, payments, refunds),
-        inbox=inbox,
+        inbox=_inbox(database, merchants, payments["outcomes"], refunds, disputes, metrics),
         health=_health(settings, database, metrics, clock, processor),
         **ground,
         **identity,

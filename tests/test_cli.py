@@ -18,7 +18,19 @@ from app.outbox.service import Outbox
 from app.outbox.store import COLLECTIONS, OutboxStore
 
 ROOT = Path(__file__).parents[1]
-EVERY = ("run", "api", "worker", "demo", "seed-demo", "migrate", "openapi", "error-reference", "outbox")
+EVERY = (
+    "run",
+    "api",
+    "worker",
+    "demo",
+    "seed-demo",
+    "migrate",
+    "openapi",
+    "backup",
+    "restore",
+    "error-reference",
+    "outbox",
+)
 
 
 @pytest.fixture
@@ -114,6 +126,46 @@ def test_a_demo_without_service_fails_with_the_way_out(command):
     result = command("demo", PORT="9", SIMULATOR_PORT="9", HOST="127.0.0.1")
     assert result.exit_code == 1
     assert "make run" in result.output
+
+
+def test_g12_a_database_is_saved_and_brought_back_by_one_command_each(command, mongodb_url, database_name, tmp_path):
+    name = f"{database_name}-cli-backup"
+    settings = {"MONGODB_URL": mongodb_url, "DATABASE_NAME": name}
+    try:
+        assert command("seed-demo", **settings).exit_code == 0
+        assert command("seed-payments", "--count", "50", "--books").exit_code == 0
+        saved = command("backup", str(tmp_path / "saved"), "--keep", "1")
+        assert saved.exit_code == 0, saved.output
+        refused = command("restore", str(tmp_path / "saved"))
+        assert refused.exit_code == 2
+        assert "is not empty" in refused.output
+        assert "--drop" in refused.output
+        restored = command("restore", str(tmp_path / "saved"), "--database", f"{name}-2")
+        assert restored.exit_code == 0, restored.output
+        assert restored.output.splitlines()[-1] == "Restored: every invariant holds."
+        assert "payments (I1, I7, I10, I14): 50 looked at" in restored.output
+        with MongoClient(mongodb_url) as client:
+            client[f"{name}-2"]["ledger_entries"].delete_one({"cause.kind": "capture"})
+        assert command("backup", str(tmp_path / "broken"), DATABASE_NAME=f"{name}-2").exit_code == 0
+        broken = command("restore", str(tmp_path / "broken"), "--drop", DATABASE_NAME=name)
+        assert broken.exit_code == 1
+        assert "entry_missing" in broken.output
+        assert "captured_not_booked" in broken.output
+    finally:
+        with MongoClient(mongodb_url) as client:
+            client.drop_database(name)
+            client.drop_database(f"{name}-2")
+
+
+def test_there_is_nothing_to_save_or_to_restore_where_there_is_nothing(command, mongodb_url, database_name, tmp_path):
+    name = f"{database_name}-cli-nothing"
+    saved = command("backup", str(tmp_path), MONGODB_URL=mongodb_url, DATABASE_NAME=name)
+    assert (saved.exit_code, saved.output) == (
+        1,
+        f"No backup: The database {name} is empty: there is nothing to save.\n",
+    )
+    restored = command("restore", str(tmp_path))
+    assert (restored.exit_code, restored.output) == (2, f"Not restored: There is no backup in {tmp_path}.\n")
 
 
 @pytest.fixture

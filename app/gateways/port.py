@@ -105,7 +105,7 @@ class OrderRequest:
 
 @dataclass(frozen=True, slots=True)
 class GatewayOrder:
-    """An order as the processor knows it."""
+    """An order as the processor knows it; `merchant_ref` is our merchant's id, which only a key's holder can write."""
 
     id: str
     receipt: str | None
@@ -113,6 +113,7 @@ class GatewayOrder:
     amount_paid: int
     status: str
     created_at: datetime
+    merchant_ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ _ENTRIES = "ledger_entries"
 _UNSEALED_INDEX = "tenant_unsealed"
 _UNSEALED: Mapping[str, Any] = {"seal": {"$type": "null"}}
 _SEALED: Mapping[str, Any] = {"seal.sequence": {"$gt": 0}}
+_PLACE: Mapping[str, Any] = {"$type": "long"}
+"""With this the database knows that its index of places holds what is asked for. A forger's place of another type is
+missing from the chain then, and found in the sums of its day."""
 _SOUND: Mapping[str, Any] = {"$or": [_SEALED, ENTRY_VALIDATOR]}
 _SOUND_LEG = {"legs.amount": {"$type": "long"}, "legs.account": {"$type": "string"}}
 _COUNTED_MAX = 10_000
@@ -174,12 +177,12 @@ class EntryStore:
 
     async def list_chain(self, scope: Scope, *, after: int, up_to: int, limit: int) -> list[Document]:
         """Return sealed entries as they are stored, in the order of the chain."""
-        query = {**in_scope(scope), "seal.sequence": {"$gt": after, "$lte": up_to}}
+        query = {**in_scope(scope), "seal.sequence": {"$gt": after, "$lte": up_to, **_PLACE}}
         return await self._raw.find(query, sort=[("seal.sequence", 1)], limit=limit).to_list()
 
     async def find_highest(self, scope: Scope) -> int:
         """Return the highest place that an entry has in the chain, or 0."""
-        query = {**in_scope(scope), **_SEALED}
+        query = {**in_scope(scope), "seal.sequence": {"$gt": 0, **_PLACE}}
         found = await self._entries.find_one(query, {"seal.sequence": 1}, sort=[("seal.sequence", -1)])
         return 0 if found is None else int(found["seal"]["sequence"])
 

@@ -1,6 +1,7 @@
 """Fills a database with payments as a shop has them, by bulk inserts, to measure pages over. Never in production.
 
-What it writes has no books and no events: it is for looking at lists and numbers, not at money.
+What it writes has no events, and books only when they are asked for (`seed_books.py`): without them it is for looking
+at lists and numbers, not at money.
 """
 
 import random
@@ -11,9 +12,10 @@ from typing import Any
 
 from app.database import Document
 from app.gateways.port import AttemptStatus, Failure
-from app.kit.ids import Prefix, first_id
+from app.kit.ids import Prefix
 from app.kit.money import Money
 from app.kit.scope import Scope
+from app.local.seed_books import MadeUpBooks, made_up_id
 from app.payments.documents import payment_to_document
 from app.payments.models import Attempt, HistoryEntry, OrderState, Part, Payment, PaymentStatus
 from app.payments.store import PAYMENTS
@@ -35,7 +37,6 @@ _STATUSES = (
 _REASONS = ("payment_failed", "payment_timed_out", "insufficient_funds", "payment_cancelled", "incorrect_otp")
 _AMOUNTS = (9900, 14900, 29900, 49900, 79900, 129900, 249900, 499900)
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZabcdefghjkmnpqrstvwxyz"
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _DAY_SECONDS = 24 * 3600
 
 
@@ -48,11 +49,13 @@ class Seeding:
     days: int
     until: datetime
     seed: int = 1
+    with_books: bool = False
 
 
 async def seed_payments(wiring: Wiring, asked: Seeding, *, say: Callable[[str], object]) -> None:
     """Insert the payments, oldest first, and the refunds of some of them."""
     payments, refunds = wiring.database.collection(PAYMENTS), wiring.database.collection(REFUNDS)
+    books = await MadeUpBooks.opened(wiring, asked.scope, seed=asked.seed) if asked.with_books else None
     batch: list[Document] = []
     returned: list[Document] = []
     for at, (payment, refund) in enumerate(_made(asked), start=1):
@@ -64,6 +67,8 @@ async def seed_payments(wiring: Wiring, asked: Seeding, *, say: Callable[[str], 
         await payments.insert_many(batch, ordered=False)
         if returned:
             await refunds.insert_many(returned, ordered=False)
+        if books is not None:
+            await books.book(batch, returned)
         batch, returned = [], []
         say(f"{at} of {asked.count} payments")
 
@@ -103,7 +108,7 @@ def _payment(asked: Seeding, rng: random.Random, at: datetime) -> tuple[Document
         )
     ended = at + timedelta(seconds=rng.randint(20, 300))
     payment = Payment(
-        id=_id(rng, Prefix.PAYMENT, at),
+        id=made_up_id(rng, Prefix.PAYMENT, at),
         scope=asked.scope,
         money=money,
         status=status,
@@ -131,7 +136,7 @@ def _refund(payment: Payment, rng: random.Random) -> Document:
     at = payment.updated_at + timedelta(minutes=rng.randint(1, 600))
     part = payment.money.minor if rng.random() < 0.6 else payment.money.minor // 2
     refund = Refund(
-        id=_id(rng, Prefix.REFUND, at),
+        id=made_up_id(rng, Prefix.REFUND, at),
         scope=payment.scope,
         payment_id=payment.id,
         gateway_payment_id=payment.attempts[0].id,
@@ -144,13 +149,6 @@ def _refund(payment: Payment, rng: random.Random) -> Document:
         history=(RefundFact(at=at, event="refund.created", status=RefundStatus.REQUESTED, source="api"),),
     )
     return refund_to_document(refund)
-
-
-def _id(rng: random.Random, prefix: Prefix, at: datetime) -> str:
-    """Return an id born at a moment: the first ten letters after the prefix are the time."""
-    head = first_id(prefix, at)[: len(prefix) + 11]
-    number = rng.getrandbits(80)
-    return head + "".join(_ALPHABET[number >> shift & 31] for shift in range(75, -1, -5))
 
 
 def _letters(rng: random.Random) -> str:

@@ -1,6 +1,7 @@
 """Writes of a payment's birth: the intent with its idempotency key, then the fact that the order exists (D1)."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -86,6 +87,18 @@ class IntentStore:
             pattern = (error.details or {}).get("keyPattern", {})
             return InsertResult.KEY_TAKEN if "idempotency.key" in pattern else InsertResult.REFERENCE_TAKEN
         return InsertResult.INSERTED
+
+    async def adopt_payment(self, scope: Scope, payment: Payment) -> Payment | None:
+        """Write a payment anew that a restored backup does not know (G12); return what is stored under its id."""
+        document = payment_to_document(payment) | {"next_check_at": payment.updated_at}
+        identity = {"_id": document.pop("_id"), **in_scope(scope)}
+        for field in in_scope(scope):
+            del document[field]
+        # Another worker that adopts it too inserts the same id, or has given the order to it already.
+        with suppress(DuplicateKeyError):
+            await self._payments.update_one(identity, {"$setOnInsert": document}, upsert=True)
+        stored = await self._payments.find_one(one_payment(scope, payment.id))
+        return None if stored is None else payment_from_document(stored)
 
     async def find_by_key(self, scope: Scope, *, key: str) -> ClaimedPayment | None:
         """Return the payment that carries this idempotency key."""

@@ -26,6 +26,7 @@ from app.kit.faultpoints import faultpoint
 from app.kit.ids import Ids, Prefix, is_id
 from app.kit.money import Money
 from app.kit.scope import Scope
+from app.payments.adopting import adopted
 from app.payments.events import items, returned_by
 from app.payments.evidence import Merged, merge
 from app.payments.facts import Facts
@@ -142,7 +143,9 @@ class Outcomes:
         """Return our payment behind an order id that we have not stored, by the order's receipt (B1, B19).
 
         A payment whose order was still unknown learns it here. An order that carries our receipt but is not the
-        payment's (an orphan of a lost request, A4) still leads to its payment, so that its money is placed.
+        payment's (an orphan of a lost request, A4) still leads to its payment, so that its money is placed. An order
+        of this merchant's own whose payment is not here was made after the backup that was restored: the payment is
+        written anew (G12).
 
         Raises:
             ProcessorOutcomeUnknown, ProcessorUnavailable, ProcessorCredentialsRefused: try again later.
@@ -163,6 +166,8 @@ class Outcomes:
         if order.receipt is None or not is_id(order.receipt, Prefix.PAYMENT):
             return None
         payment = await self.store.find_payment(scope, order.receipt)
+        if payment is None and order.merchant_ref == scope.tenant:
+            return await self.intents.adopt_payment(scope, adopted(scope, order, order.receipt, at=self.clock.now()))
         if payment is not None and payment.order_id is None and order.amount == payment.money:
             ready = replace(payment, order_id=order.id, updated_at=self.clock.now())
             soon = first_check_of_unknown(ready.updated_at)

@@ -290,7 +290,7 @@ class Payments:
             receipt=payment.id,
             amount=payment.money,
             capture_method=payment.capture_method,
-            notes={"payment_id": payment.id},
+            notes={"payment_id": payment.id, "merchant_id": payment.scope.tenant},
         )
         try:
             return _checked(await gateway.create_order(request), payment)

@@ -4,7 +4,7 @@ A slice reads what belongs together one after the other, while payments and refu
 read once more within one snapshot of the database before anybody is told.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar, assert_never
@@ -25,6 +25,7 @@ _log = structlog.get_logger("app.recovery")
 SLICE = 200
 _PAUSE = timedelta(seconds=1)
 _REST = timedelta(minutes=1)
+_AWAKE = timedelta()
 
 OnFound = Callable[[Violation], None]
 Row = TypeVar("Row", Payment, SuspenseEntry)
@@ -121,7 +122,7 @@ class Invariants:
         begun = await self.findings.claim_due_round(at=at)
         if begun is None:
             return False
-        looked = await self._look(begun)
+        looked = await self._look(begun.walk, begun.after)
         for violation in looked.violations:
             _log.error(
                 "invariant_violated",
@@ -138,30 +139,44 @@ class Invariants:
         await self.findings.claim_end_of_slice(walked, next_at=next_at, leased_at=at)
         return True
 
-    async def _look(self, begun: Round) -> Looked:
-        match begun.walk:
-            case Walk.PAYMENTS:
-                return await self._payments(begun.after)
-            case Walk.SUSPENSE:
-                return await self._suspense(begun.after)
-            case Walk.BACKLOG:
-                return await self._backlog()
-            case Walk.BOOKS:
-                return await self.sources.books.measure_broken(after=begun.after, limit=self.slice_size)
-            case _:
-                assert_never(begun.walk)
+    async def look_through(self, walk: Walk, *, asleep: timedelta) -> AsyncIterator[Looked]:
+        """Walk through everything at once and keep nothing of it: for a backup that was just restored.
 
-    async def _payments(self, after: str) -> Looked:
+        Args:
+            walk: what is looked at.
+            asleep: for how long nobody was at work; nothing counts as stuck for having waited in that time.
+        """
+        after: str | None = ""
+        while after is not None:
+            looked = await self._look(walk, after, asleep=asleep)
+            yield looked
+            after = looked.next_after
+
+    async def _look(self, walk: Walk, after: str, *, asleep: timedelta = _AWAKE) -> Looked:
+        match walk:
+            case Walk.PAYMENTS:
+                return await self._payments(after, asleep=asleep)
+            case Walk.SUSPENSE:
+                return await self._suspense(after)
+            case Walk.BACKLOG:
+                return await self._backlog(asleep=asleep)
+            case Walk.BOOKS:
+                return await self.sources.books.measure_broken(after=after, limit=self.slice_size)
+            case _:
+                assert_never(walk)
+
+    async def _payments(self, after: str, *, asleep: timedelta) -> Looked:
         payments = await self.sources.payments.measure_slice(after=after, limit=self.slice_size)
+        now = self.clock.now() - asleep
         found: list[Violation] = []
         for scope, ours in _by_scope(payments).items():
-            for payment, violations in (await self._judged(scope, ours)).items():
+            for payment, violations in (await self._judged(scope, ours, now=now)).items():
                 # It may have moved between two reads: only what one snapshot shows as well is told.
-                found += await self._confirmed(scope, payment) if violations else []
+                found += await self._confirmed(scope, payment, now=now) if violations else []
         return _looked([payment.id for payment in payments], found, limit=self.slice_size)
 
     async def _judged(
-        self, scope: Scope, payments: Sequence[Payment], *, session: Session | None = None
+        self, scope: Scope, payments: Sequence[Payment], *, now: datetime, session: Session | None = None
     ) -> Mapping[str, list[Violation]]:
         primaries = {
             payment.id: payment.primary.id for payment in payments if payment.primary and payment.primary.captured
@@ -171,7 +186,6 @@ class Invariants:
         )
         ids = [payment.id for payment in payments]
         held = await self.sources.refunds.list_holdings(scope, payment_ids=ids, session=session)
-        now = self.clock.now()
         return {
             payment.id: list(
                 of_payment(
@@ -184,10 +198,11 @@ class Invariants:
             for payment in payments
         }
 
-    async def _confirmed(self, scope: Scope, payment_id: str) -> list[Violation]:
+    async def _confirmed(self, scope: Scope, payment_id: str, *, now: datetime) -> list[Violation]:
         async def read(session: Session) -> list[Violation]:
             payment = await self.sources.payments.find_payment(scope, payment_id, session=session)
-            judged = await self._judged(scope, [payment] if payment is not None else [], session=session)
+            ours = [payment] if payment is not None else []
+            judged = await self._judged(scope, ours, now=now, session=session)
             return judged.get(payment_id, [])
 
         return await self.database.transaction(read)
@@ -202,14 +217,13 @@ class Invariants:
                 found += of_suspense(entry, booked=booked.get(entry.held.gateway_payment_id))
         return _looked([entry.id for entry in rows], found, limit=self.slice_size)
 
-    async def _backlog(self) -> Looked:
-        limit = self.slice_size
+    async def _backlog(self, *, asleep: timedelta) -> Looked:
+        limit, by = self.slice_size, OVERDUE + asleep
+        before = self.clock.now() - asleep - 6 * OVERDUE
         overdue = {
-            "event_overdue": list(await self.sources.inbox.measure_overdue(by=OVERDUE, limit=limit)),
-            "job_overdue": list(await self.sources.outbox.measure_overdue(by=OVERDUE, limit=limit)),
-            "refund_not_sent": list(
-                await self.sources.refunds.measure_unsent(before=self.clock.now() - 6 * OVERDUE, limit=limit)
-            ),
+            "event_overdue": list(await self.sources.inbox.measure_overdue(by=by, limit=limit)),
+            "job_overdue": list(await self.sources.outbox.measure_overdue(by=by, limit=limit)),
+            "refund_not_sent": list(await self.sources.refunds.measure_unsent(before=before, limit=limit)),
         }
         return Looked(subjects=(), violations=tuple(of_backlog(overdue)), next_after=None)
 

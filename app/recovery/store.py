@@ -45,6 +45,12 @@ class SweepStore:
         )
         return None if document is None else _from_document(document, at=at)
 
+    async def claim_rewind(self, *, since: datetime, at: datetime) -> int:
+        """Let every list be swept once from a moment on, beginning now; return how many lists there are."""
+        walk = {"since": since, "until": at, "skip": 0, "read": 0, "found": 0}
+        result = await self._sweeps.update_many({}, {"$set": {"walk": walk, "next_at": at}})
+        return result.matched_count
+
     async def save_sweep(
         self, scope: Scope, sweep: Sweep, *, is_over: bool, next_at: datetime, leased_at: datetime
     ) -> bool:

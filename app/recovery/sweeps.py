@@ -6,7 +6,7 @@ walk can stop anywhere and be taken up by any worker, and what it finds a second
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from app.disputes.models import Source as DisputeSource
@@ -20,7 +20,7 @@ from app.kit.scope import Mode, Scope
 from app.payments.asking import problem_of
 from app.payments.models import Source
 from app.payments.outcomes import Match, Outcomes
-from app.recovery.models import EVERY, Sweep, Swept
+from app.recovery.models import EVERY, LOOKBACK, Sweep, Swept
 from app.recovery.store import SweepStore
 from app.refunds.models import Source as RefundSource
 from app.refunds.outcomes import Match as RefundMatch
@@ -69,6 +69,14 @@ class Sweeps:
                     await self.store.enroll_sweep(scope, swept=swept, at=self.clock.now())
             after, accounts = scopes[-1].tenant, accounts + len(scopes)
         return accounts
+
+    async def rewind(self, *, known_until: datetime) -> int:
+        """Let every list be read from before the moment on until which everything is known here, as after a restore.
+
+        Returns how many lists there are.
+        """
+        await self.enroll()
+        return await self.store.claim_rewind(since=known_until - LOOKBACK, at=self.clock.now())
 
     async def sweep_next(self) -> bool:
         """Read one page of the walk that has been due longest; tell whether there was one."""

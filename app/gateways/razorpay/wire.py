@@ -129,6 +129,12 @@ class NotesShape(Shape):
     payment_id: Word = None
 
 
+class OrderNotesShape(Shape):
+    """The note by which we know an order again whose payment we have lost: our own merchant's id."""
+
+    merchant_id: Word = None
+
+
 class RefundNotesShape(Shape):
     """The one note we write on a refund: our own refund id."""
 
@@ -240,6 +246,7 @@ class OrderShape(Shape):
     receipt: Text = None
     status: _SafeWord
     created_at: Seconds = None
+    notes: Annotated[OrderNotesShape | None, _OnError()] = None
 
 
 class ReceiptShape(Shape):

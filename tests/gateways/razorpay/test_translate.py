@@ -22,6 +22,7 @@ from tests.gateways.razorpay.samples import AT, ORDER_ID, OUR_ID, PAYMENT_ID, co
 SEEN_AT = datetime(2026, 1, 2, tzinfo=UTC)
 CREATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 RUPEES_500 = Money(50000, "INR")
+OUR_MERCHANT_ID = "mer_01KAP5M3ZQJ8W3YV2T6N4R7XHD"
 CARD_NUMBER = "4111 1111 1111 1111"
 
 
@@ -303,6 +304,22 @@ def test_only_orders_with_exactly_this_receipt_are_picked() -> None:
 def test_an_unreadable_order_with_our_receipt_is_not_the_same_as_none() -> None:
     with pytest.raises(Unreadable):
         to_orders_with_receipt(collection(order(amount="50000")), receipt=OUR_ID)
+
+
+@pytest.mark.parametrize(
+    ("notes", "merchant"),
+    [
+        ({"payment_id": OUR_ID, "merchant_id": OUR_MERCHANT_ID}, OUR_MERCHANT_ID),
+        ({"merchant_id": "mer_short"}, None),
+        ({"merchant_id": OUR_ID}, None),
+        ({"merchant_id": 5}, None),
+        ([], None),
+        ("text", None),
+        (None, None),
+    ],
+)
+def test_g12_an_order_tells_whose_it_is_by_the_note_that_we_wrote(notes: Any, merchant: str | None) -> None:
+    assert to_order(order(notes=notes)).merchant_ref == merchant
 
 
 @pytest.mark.parametrize(

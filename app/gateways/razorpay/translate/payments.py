@@ -119,6 +119,7 @@ def _to_order(shape: OrderShape) -> GatewayOrder:
     if shape.currency not in exponents() or shape.created_at is None:
         message = "an order without a known currency or time"
         raise Unreadable(message)
+    merchant = shape.notes.merchant_id if shape.notes is not None else None
     return GatewayOrder(
         id=shape.id,
         receipt=shape.receipt,
@@ -126,6 +127,7 @@ def _to_order(shape: OrderShape) -> GatewayOrder:
         amount_paid=shape.amount_paid,
         status=shape.status,
         created_at=at(shape.created_at),
+        merchant_ref=merchant if merchant is not None and is_id(merchant, Prefix.MERCHANT) else None,
     )
 
 
