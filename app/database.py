@@ -93,13 +93,22 @@ class Index:
         return IndexModel(list(self.keys), **options)
 
 
+BY_MERCHANT = ("tenant", "mode")
+"""The shard key of what grows with a merchant's business: one merchant's is on one shard, and so is a transaction."""
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A collection as its room's `store.py` declares it."""
+    """A collection as its room's `store.py` declares it.
+
+    `shard_key` says how it is divided once there is more than one shard; a collection without one does not grow with
+    the business, or belongs to no merchant, and stays whole. See docs/guides/scale.md.
+    """
 
     name: str
     indexes: tuple[Index, ...] = ()
     validator: Mapping[str, Any] = field(default_factory=dict)
+    shard_key: tuple[str, ...] = ()
 
 
 class _Pool(Pool):

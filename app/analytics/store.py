@@ -10,7 +10,7 @@ from pymongo import ReturnDocument, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
 from app.analytics.models import Share, Slot, Sums
-from app.database import Collection, Database, Document, Index
+from app.database import BY_MERCHANT, Collection, Database, Document, Index
 from app.kit.scope import Mode, Scope
 
 LEASE_SECONDS = 60
@@ -24,6 +24,7 @@ COLLECTIONS = (
             Index("tenant_at", [("tenant", 1), ("mode", 1), ("at", 1)], unique=True),
             Index("due_count", [("next_at", 1)], partial={"next_at": {"$type": "date"}}),
         ),
+        shard_key=BY_MERCHANT,
     ),
     Collection(_WALKS),
 )

@@ -19,6 +19,7 @@ COLLECTIONS = (
             Index("tenant_sequence", [("tenant", 1), ("sequence", 1)], unique=True),
             Index("tenant_newest", [("tenant", 1), ("_id", -1)]),
         ),
+        shard_key=("tenant",),
     ),
 )
 

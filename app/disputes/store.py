@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import Collection, Database, Document, Index, Session
+from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session
 from app.disputes.documents import dispute_from_document, dispute_to_document, history_to_document, mutable_part
 from app.disputes.models import OPEN, Dispute, DisputeStatus
 from app.kit.bounds import HISTORY_ENTRIES
@@ -39,6 +39,7 @@ COLLECTIONS = (
             Index("due_check", [("next_check_at", 1)], partial={"next_check_at": {"$type": "date"}}),
             Index("unanswered", [("status", 1), ("answered", 1), ("respond_by", 1)]),
         ),
+        shard_key=BY_MERCHANT,
     ),
 )
 

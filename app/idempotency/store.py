@@ -17,6 +17,7 @@ COLLECTION = Collection(
         # The digest of (tenant, mode, method and path, key) is the `_id`: unique without an index of its own.
         Index(name="expiry", keys=[("created_at", 1)], expire_after_seconds=IDEMPOTENCY_DAYS * 24 * 3600),
     ),
+    shard_key=("_id",),
 )
 
 

@@ -9,7 +9,7 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from app.database import Collection, Database, Document, Index, Session
+from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session
 from app.inbox.models import TRANSITIONS, ClaimedEvent, EventState, InboxEvent
 from app.kit.scope import Mode, Scope
 from app.web.paging import Window
@@ -35,6 +35,7 @@ COLLECTIONS = (
             # The few that wait for a person are counted without reading the many that do not.
             *(Index(state.value, [("state", 1)], partial={"state": state.value}) for state in SET_ASIDE),
         ),
+        shard_key=BY_MERCHANT,
     ),
 )
 
@@ -78,7 +79,8 @@ class InboxStore:
     async def insert_event(self, scope: Scope, event: InboxEvent) -> bool:
         """Store an event; tell whether it was new. A repeated one is only counted."""
         document = _to_document(scope, event)
-        identity = {"_id": document.pop("_id")}
+        # With the whole shard key, without which MongoDB could not tell where a new document belongs.
+        identity = {name: document.pop(name) for name in ("_id", "tenant", "mode")}
         try:
             # Due by the database's clock, so that a machine with a wrong one neither delays nor reorders (T1).
             await self._events.update_one(

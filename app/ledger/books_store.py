@@ -12,7 +12,7 @@ from pymongo import ReturnDocument, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from app.database import Collection, Database, Document, Index, Session
+from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session
 from app.kit.scope import Mode, Scope
 from app.ledger.balances import Balances, Turnover, differences, fold
 from app.ledger.chain import Break, Flaw, Head
@@ -68,7 +68,7 @@ _BOOK_VALIDATOR: Mapping[str, Any] = {
 
 COLLECTIONS = (
     Collection(_BOOKS, (Index("tenant_book", [("tenant", 1), ("mode", 1)], unique=True),), validator=_BOOK_VALIDATOR),
-    Collection(_DAYS, (Index("tenant_day", [("tenant", 1), ("mode", 1), ("day", 1)]),)),
+    Collection(_DAYS, (Index("tenant_day", [("tenant", 1), ("mode", 1), ("day", 1)]),), shard_key=BY_MERCHANT),
     Collection(
         _CHECKS,
         (

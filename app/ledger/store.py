@@ -9,7 +9,7 @@ from bson.codec_options import DatetimeConversion
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import Collection, Database, Document, Index, Session
+from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session
 from app.kit.scope import Mode, Scope
 from app.ledger.balances import Balances, Turnover
 from app.ledger.documents import ENTRY_VALIDATOR, entry_from_document, entry_to_document, seal_to_document
@@ -50,6 +50,7 @@ COLLECTIONS = (
             Index("tenant_account", [("tenant", 1), ("mode", 1), ("legs.account", 1), ("_id", -1)]),
         ),
         validator=ENTRY_VALIDATOR,
+        shard_key=BY_MERCHANT,
     ),
 )
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import Collection, Database, Document, Index, Session
+from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session
 from app.kit.faultpoints import faultpoint
 from app.kit.scope import Scope
 from app.links.documents import link_from_document, link_to_document, slot_to_document
@@ -31,6 +31,7 @@ COLLECTIONS = (
                 partial={"reference": {"$type": "string"}},
             ),
         ),
+        shard_key=BY_MERCHANT,
     ),
 )
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import Collection, Database, Document, Index, Session
+from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session
 from app.kit.scope import Mode, Scope
 from app.outbox.models import TRANSITIONS, ClaimedItem, Item, ItemKind, ItemState, Lane, NewItem
 from app.web.paging import Window
@@ -38,6 +38,7 @@ COLLECTIONS = (
             Index("due_by_turn", [("lane", 1), ("turn", 1), ("due_at", 1)], partial=_WAITING),
             Index("due", [("lane", 1), ("due_at", 1)], partial=_WAITING),
         ),
+        shard_key=BY_MERCHANT,
     ),
 )
 

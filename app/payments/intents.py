@@ -75,8 +75,10 @@ class IntentStore:
             "idempotency.owner": claim.owner,
             "idempotency.expires_at": payment.created_at + timedelta(days=IDEMPOTENCY_DAYS),
         }
-        identity = {"_id": document.pop("_id"), "tenant": scope.tenant}
-        del document["tenant"]
+        # With the whole shard key, without which MongoDB could not tell where a new document belongs.
+        identity = {"_id": document.pop("_id"), **in_scope(scope)}
+        for field in in_scope(scope):
+            del document[field]
         try:
             await self._payments.update_one(
                 identity,

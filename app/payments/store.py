@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import Collection, Database, Document, Index, Session, exactly
+from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session, exactly
 from app.gateways.port import AttemptStatus
 from app.kit.bounds import HISTORY_ENTRIES
 from app.kit.faultpoints import faultpoint
@@ -86,6 +86,7 @@ COLLECTIONS = (
             Index("due_check", [("next_check_at", 1)], partial={"next_check_at": {"$type": "date"}}),
             Index("key_expiry", [("idempotency.expires_at", 1)], partial={"idempotency.key": {"$type": "string"}}),
         ),
+        shard_key=BY_MERCHANT,
     ),
 )
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import Collection, Database, Document, Index, Session
+from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session
 from app.kit.bounds import HISTORY_ENTRIES
 from app.kit.scope import Scope
 from app.payments.documents import suspense_from_document, suspense_to_document
@@ -29,6 +29,7 @@ COLLECTIONS = (
             Index("tenant_state", [("tenant", 1), ("mode", 1), ("state", 1), ("_id", -1)]),
             Index("open", [("created_at", 1)], partial={"state": SuspenseState.OPEN.value}),
         ),
+        shard_key=BY_MERCHANT,
     ),
 )
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import Collection, Database, Document, Index
+from app.database import BY_MERCHANT, Collection, Database, Document, Index
 from app.kit.ids import Ids, Prefix
 from app.kit.scope import Mode, Scope
 from app.recovery.models import CHECKED_BY, Found, Invariant, Looked, Round, Violation, Walk
@@ -30,6 +30,7 @@ COLLECTIONS = (
             Index("tenant_newest", [("tenant", 1), ("mode", 1), ("is_open", 1), ("_id", -1)]),
             Index("open_by_invariant", [("invariant", 1), ("subject", 1)], partial={"is_open": True}),
         ),
+        shard_key=BY_MERCHANT,
     ),
 )
 

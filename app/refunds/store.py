@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import Collection, Database, Document, Index, Session, exactly
+from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session, exactly
 from app.kit.bounds import HISTORY_ENTRIES
 from app.kit.scope import Mode, Scope
 from app.refunds.documents import history_to_document, mutable_part, refund_from_document, refund_to_document
@@ -45,6 +45,7 @@ COLLECTIONS = (
             Index("due_check", [("next_check_at", 1)], partial={"next_check_at": {"$type": "date"}}),
             Index("open_since", [("status", 1), ("created_at", 1)]),
         ),
+        shard_key=BY_MERCHANT,
     ),
 )
 

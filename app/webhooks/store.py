@@ -13,7 +13,7 @@ from bson.binary import Binary
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import Collection, Database, Document, Index
+from app.database import BY_MERCHANT, Collection, Database, Document, Index
 from app.kit.scope import Mode, Scope
 from app.web.paging import Window
 from app.webhooks.models import (
@@ -56,6 +56,7 @@ COLLECTIONS = (
             Index("pending", [("next_at", 1)], partial=_PENDING),
             Index("ended", [("ended_at", 1)], expire_after_seconds=KEPT_DAYS * 86_400),
         ),
+        shard_key=BY_MERCHANT,
     ),
 )
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,10 +30,11 @@ from tests.deploy.load import Load, differences, world_at
 
 _PROJECT = "payment-gateway-test"
 _NAME = "payments.test"
-_HTTP, _HTTPS, _SIMULATOR = 18080, 18443, 18090
+_HTTP, _HTTPS, _SIMULATOR, _PROMETHEUS = 18080, 18443, 18090, 19090
 _ENGINE_SECONDS = 60.0
 _DOWN_SECONDS = 6.0
 _BETWEEN_SECONDS = 4.0
+_WATCHED_SECONDS = 90.0
 _PACKAGES = ("docker.io", "docker-compose", "debootstrap", "iptables", "curl")
 _KILLED = ("api-1", "api-2", "worker_1", "worker_2", "primary", "nginx", "rabbitmq", "redis")
 
@@ -100,6 +102,8 @@ async def run(count: int, *, keep: bool) -> None:
                 deployment.run("scripts/deploy.sh", "up", is_quiet=False)
             with deployment.step("the demo through nginx by TLS"):
                 typer.echo(deployment.compose("run", "--rm", "-T", "demo").splitlines()[-1])
+            with deployment.step("Prometheus sees both instances and both workers"):
+                await _is_watched()
             await _survives(deployment, count)
             with deployment.step("make deploy once more changes nothing"):
                 deployment.run("scripts/deploy.sh", "up")
@@ -142,12 +146,42 @@ async def _survives(deployment: Deployment, count: int) -> None:
         await load.stop()
         with deployment.step("everything paid is completed, and all books agree"):
             wrong = await differences(load, seconds=300)
+        if not wrong:
+            with deployment.step("a backup, and its restore in place of the database"):
+                _restored(deployment)
+                wrong = await differences(load, seconds=120)
         typer.echo(
             f"   {load.asked} requests, {len(load.failures)} repeated; {len(load.created)} payments acknowledged, "
             f"{len(load.paid)} paid; lost, doubled or not agreeing: {len(wrong)}"
         )
         if wrong:
             raise Failed("\n".join(wrong[:20]))
+
+
+async def _is_watched() -> None:
+    """Wait until Prometheus has scraped everything of ours. Raises Failed."""
+    ends_at = time.monotonic() + _WATCHED_SECONDS
+    async with aiohttp.ClientSession() as session:
+        while True:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with session.get(f"http://127.0.0.1:{_PROMETHEUS}/api/v1/targets?state=active") as answer:
+                    targets = (await answer.json())["data"]["activeTargets"]
+                up = Counter(target["labels"]["job"] for target in targets if target["health"] == "up")
+                if (up["api"], up["worker"]) == (2, 2):
+                    return
+            if time.monotonic() > ends_at:
+                raise Failed("Prometheus does not see all instances and workers")
+            await asyncio.sleep(1)
+
+
+def _restored(deployment: Deployment) -> None:
+    """Save everything, and bring it back while nothing else runs. Raises Failed."""
+    deployment.compose("exec", "-T", "backup", "python", "-m", "app.cli", "backup", "/backups")
+    deployment.compose("stop", "api-1", "api-2", "worker", "backup")
+    command = ("python", "-m", "app.cli", "restore", "/backups", "--drop")
+    said = deployment.compose("run", "--rm", "-T", "restore", *command)
+    typer.echo(f"   {said.splitlines()[-1]}")
+    deployment.run("scripts/deploy.sh", "up")
 
 
 @contextlib.asynccontextmanager
@@ -196,12 +230,13 @@ def _environment(engine: str) -> dict[str, str]:
         "DEPLOY_PROJECT": _PROJECT,
         "DEPLOY_FILES": "../tests/deploy/compose.test.yaml",
         "DEPLOY_BUILD_OPTIONS": "--network host",
-        "COMPOSE_PROFILES": "redis,rabbitmq",
+        "COMPOSE_PROFILES": "redis,rabbitmq,monitoring",
         "SERVER_NAME": _NAME,
         "PUBLIC_URL": f"https://{_NAME}:8443",
         "HTTP_PORT": str(_HTTP),
         "HTTPS_PORT": str(_HTTPS),
         "SIMULATOR_PUBLISHED": str(_SIMULATOR),
+        "PROMETHEUS_PORT": str(_PROMETHEUS),
         "RAZORPAY_KEY_ID": "rzp_test_deployment01",
         "RAZORPAY_KEY_SECRET": "only-the-simulator-knows-it",
         "TEST_LIMITS": "../tests/deploy/limits.test.conf",

@@ -31,7 +31,7 @@ async def test_d1_a_creation_is_one_write_before_the_call_and_one_conditional_wr
     written = database["system.profile"].find({"ns": {"$in": names}, "op": {"$in": ["insert", "update", "remove"]}})
     intent, fact = [row async for row in written.sort("ts", 1)]
     payment_id = answer.data["id"]
-    assert intent["command"]["q"] == {"_id": payment_id, "tenant": shop.merchant.id}
+    assert intent["command"]["q"] == {"_id": payment_id, "tenant": shop.merchant.id, "mode": "test"}
     assert intent["command"]["upsert"]
     assert intent["command"]["u"]["$setOnInsert"]["idempotency.key"] == "k-writes"
     query = fact["command"]["q"]
