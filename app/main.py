@@ -182,6 +182,7 @@ def _give(app: FastAPI, settings: Settings, built: Wiring) -> None:
     state.recovery = built.recovery.recovery
     state.disputes = built.disputes.disputes
     state.links = built.links.links
+    state.customers = built.customers.customers
     state.link_door = built.links.door
     state.suspense = built.suspense
     state.ledger_door = LedgerDoor(ledger=built.ledger, checks=built.book_checks, clock=built.clock)
@@ -216,6 +217,7 @@ def _dashboard_door(built: Wiring, streams: Streams) -> DashboardDoor:
         payments=built.payments,
         outcomes=built.outcomes,
         links=built.links.links,
+        customers=built.customers.customers,
         refunds=built.refunds.refunds,
         disputes=built.disputes.disputes,
         suspense=built.suspense,

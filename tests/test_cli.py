@@ -18,7 +18,10 @@ from app.outbox.service import Outbox
 from app.outbox.store import COLLECTIONS, OutboxStore
 
 ROOT = Path(__file__).parents[1]
-EVERY = ("run", "api", "worker", "demo", "seed-demo", "migrate", "openapi", "error-reference", "outbox")
+EVERY = (
+    "run", "api", "worker", "demo", "seed-demo", "migrate", "gather-customers", "openapi", "error-reference",
+    "outbox",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -79,6 +82,11 @@ def test_migrate_makes_the_database(command, mongodb_url, database_name):
     with MongoClient(mongodb_url) as client:
         assert {"users", "payments", "sessions"} <= set(client[name].list_collection_names())
         client.drop_database(name)
+
+
+def test_customers_are_gathered_where_there_are_none(command, mongodb_url, database_name):
+    result = command("gather-customers", MONGODB_URL=mongodb_url, DATABASE_NAME=database_name)
+    assert (result.exit_code, "0 payments were counted anew" in result.output) == (0, True), result.output
 
 
 def test_openapi_is_printed_as_json(command):

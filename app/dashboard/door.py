@@ -15,6 +15,7 @@ from app.auth.keys import ApiKeys
 from app.auth.models import Permission
 from app.auth.service import Accounts
 from app.auth.sessions import Sessions
+from app.customers.service import Customers
 from app.dashboard.layout import NAVIGATION, NOTICES, problem_sentence
 from app.disputes.service import Disputes
 from app.health.heartbeats import Heartbeats
@@ -59,6 +60,7 @@ class DashboardDoor:
     payments: Payments
     outcomes: Outcomes
     links: Links
+    customers: Customers
     refunds: Refunds
     disputes: Disputes
     suspense: SuspenseMoney

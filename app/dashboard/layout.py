@@ -24,6 +24,7 @@ NAVIGATION: Sequence[Entry] = (
     Entry("/dashboard", "Home", Permission.PAYMENTS_READ),
     Entry("/dashboard/payments", "Payments", Permission.PAYMENTS_READ),
     Entry("/dashboard/links", "Payment links", Permission.PAYMENTS_READ),
+    Entry("/dashboard/customers", "Customers", Permission.PAYMENTS_READ),
     Entry("/dashboard/refunds", "Refunds", Permission.PAYMENTS_READ),
     Entry("/dashboard/disputes", "Disputes", Permission.PAYMENTS_READ),
     Entry("/dashboard/suspense", "Held money", Permission.PAYMENTS_READ),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from app.dashboard.account import router as account_router
+from app.dashboard.customers import router as customers_router
 from app.dashboard.disputes import router as disputes_router
 from app.dashboard.events import router as events_router
 from app.dashboard.home import router as home_router
@@ -30,6 +31,7 @@ routers: Sequence[APIRouter] = (
     payments_router,
     payment_actions_router,
     links_router,
+    customers_router,
     refunds_router,
     disputes_router,
     suspense_router,

@@ -82,6 +82,10 @@ MAY = {
     "payment_links_get": f"{TEAM} payments:read",
     "payment_links_cancel": f"{MAKERS} payments:write",
     "payment_links_resend": f"{MAKERS} payments:write",
+    "customers_list": f"{TEAM} payments:read",
+    "customers_search": f"{TEAM} payments:read",
+    "customers_get": f"{TEAM} payments:read",
+    "customers_payments_list": f"{TEAM} payments:read",
     "refunds_create": f"{MAKERS} payments:write",
     "payments_refunds_list": f"{TEAM} payments:read",
     "refunds_list": f"{TEAM} payments:read",
@@ -193,6 +197,7 @@ def _admitted(operation):
             "event_id": "event",
             "dispute_id": "dispute",
             "link_id": "payment_link",
+            "customer_id": "customer",
             "item_id": "outbox_item",
             "endpoint_id": "webhook_endpoint",
             "delivery_id": "webhook_delivery",
@@ -301,6 +306,8 @@ async def belongings(world):
     callback = {name: paid[name] for name in GOOD_BODIES["payments_verify"]}
     await merchant.ask("POST", f"/api/v1/payments/{payment['id']}/verify", callback)
     refund = await merchant.ask("POST", f"/api/v1/payments/{payment['id']}/refunds", {"amount": 100}, key="theirs")
+    await world.wiring.customers.gathering.gather_payment(merchant.scope, payment["id"])
+    customer = await world.wiring.customers.customers.find_of_payment(merchant.scope, payment["id"])
     async with asyncio.timeout(15):
         while not (events := (await merchant.ask("GET", "/api/v1/events")).data["items"]):
             await asyncio.sleep(0.05)
@@ -315,6 +322,7 @@ async def belongings(world):
         "event_id": events[0]["id"],
         "dispute_id": await world.add_dispute(merchant),
         "link_id": link.data["id"],
+        "customer_id": customer.id,
         **await world.add_webhook(merchant),
         "item_id": await world.add_job(merchant),
         "entry_id": await world.add_entry(merchant),
@@ -368,6 +376,7 @@ async def test_s13_another_merchants_id_looks_like_one_that_does_not_exist_on_ev
     assert asked == {
         *("payments_get", "payments_verify", "payments_capture", "payments_cancel", "payments_recheck"),
         *("payment_links_get", "payment_links_cancel", "payment_links_resend"),
+        *("customers_get", "customers_payments_list"),
         "ledger_entries_get",
         *("outbox_get", "outbox_replay"),
         *("webhook_endpoints_get", "webhook_endpoints_update", "webhook_endpoints_delete"),
