@@ -20,6 +20,7 @@ from app.auth.dependencies import AuthDoor
 from app.checkout.router import CheckoutDoor
 from app.config import Settings
 from app.dashboard.door import DashboardDoor
+from app.disputes.files import FORM_BYTES as DOCUMENT_FORM_BYTES
 from app.disputes.schemas import BODY_BYTES as DOCUMENT_BODY_BYTES
 from app.health.router import HealthDoor
 from app.kit.garbage import spare_the_lasting
@@ -248,6 +249,8 @@ def _install_layers(app: FastAPI, settings: Settings, built: Wiring) -> None:
             # Documents that prove something to a bank come in base64.
             "/api/v1/disputes/": DOCUMENT_BODY_BYTES,
             "/disputes/": DOCUMENT_BODY_BYTES,
+            # In a form they come as they are; one that is a little too large is told so on its page.
+            "/dashboard/disputes/": DOCUMENT_FORM_BYTES,
         },
         is_https=settings.public_url.startswith("https://"),
     )

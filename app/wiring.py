@@ -201,14 +201,12 @@ def wire(
     merchants = merchants_of(settings, database, audit, clock, ids)
     identity = identity_of(settings, database, merchants, audit, clock, ids)
     books = ledger_of(database, metrics, clock, ids)
-    gateways = MerchantGateways(merchants, processor)
     facts = Facts(books["ledger"], outbox)
-    payments = payments_of(settings, database, merchants, gateways, facts, metrics)
+    payments = payments_of(settings, database, merchants, MerchantGateways(merchants, processor), facts, metrics)
     refunds = refunds_of(database, metrics, of_payments=payments, facts=facts)
     disputes = disputes_of(database, metrics, of_payments=payments, facts=facts)
     links = links_of(settings, database, payments["payments"], outbox, merchants)
     inbox = _inbox(database, merchants, payments["outcomes"], refunds, disputes, metrics)
-    recovery = recovery_of(database, metrics, merchants, ground["leases"], Rooms(payments, refunds, disputes))
     webhooks = webhooks_of(settings, database, metrics, merchants)
     customers = customers_of(settings, database, payments["outcomes"], outbox)
     return Wiring(
@@ -221,7 +219,7 @@ def wire(
         processor=processor,
         merchants=merchants,
         drain=_drain(settings, outbox, _handlers_of(refunds, links, webhooks, customers), metrics),
-        recovery=recovery,
+        recovery=recovery_of(database, metrics, merchants, ground["leases"], Rooms(payments, refunds, disputes)),
         webhooks=webhooks,
         refunds=refunds,
         disputes=disputes,

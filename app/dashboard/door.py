@@ -29,6 +29,7 @@ from app.ledger.service import Ledger
 from app.ledger.verification import BookChecks
 from app.links.service import Links
 from app.outbox.service import Outbox
+from app.pages.forms import Upload
 from app.pages.live import Poll, Streams
 from app.pages.money import format_money
 from app.pages.render import Pages, see_other
@@ -112,6 +113,12 @@ class Desk:
         """Return the fields of the form that was sent; the route has judged it."""
         fields: dict[str, str] = self.request.state.form
         return fields
+
+    @property
+    def files(self) -> dict[str, Upload]:
+        """Return the files that came with the form, where its route takes some."""
+        files: dict[str, Upload] = self.request.state.files
+        return files
 
     def may(self, permission: str) -> bool:
         """Tell whether this person may do something; what they may not do is not shown to them."""

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from app.dashboard.account import router as account_router
 from app.dashboard.customers import router as customers_router
+from app.dashboard.dispute_answers import routers as dispute_answer_routers
 from app.dashboard.disputes import router as disputes_router
 from app.dashboard.events import router as events_router
 from app.dashboard.home import router as home_router
@@ -34,6 +35,7 @@ routers: Sequence[APIRouter] = (
     customers_router,
     refunds_router,
     disputes_router,
+    *dispute_answer_routers,
     suspense_router,
     ledger_router,
     events_router,

@@ -43,6 +43,7 @@ NONE_SUCH = {
     "record_id": "pmt_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "version": "0123456789abcdef",
     "name": "none.css",
+    "document_id": "doc_AAAAAAAAAAAAAA",
     "token": "lnk_01KAQ7X2V8M3TZB5C6D9EFGHJK.AAAAAAAAAAAAAAAAAAAAAA",
 }
 

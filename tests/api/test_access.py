@@ -306,8 +306,6 @@ async def belongings(world):
     callback = {name: paid[name] for name in GOOD_BODIES["payments_verify"]}
     await merchant.ask("POST", f"/api/v1/payments/{payment['id']}/verify", callback)
     refund = await merchant.ask("POST", f"/api/v1/payments/{payment['id']}/refunds", {"amount": 100}, key="theirs")
-    await world.wiring.customers.gathering.gather_payment(merchant.scope, payment["id"])
-    customer = await world.wiring.customers.customers.find_of_payment(merchant.scope, payment["id"])
     async with asyncio.timeout(15):
         while not (events := (await merchant.ask("GET", "/api/v1/events")).data["items"]):
             await asyncio.sleep(0.05)
@@ -322,7 +320,7 @@ async def belongings(world):
         "event_id": events[0]["id"],
         "dispute_id": await world.add_dispute(merchant),
         "link_id": link.data["id"],
-        "customer_id": customer.id,
+        "customer_id": await world.add_customer(merchant, payment["id"]),
         **await world.add_webhook(merchant),
         "item_id": await world.add_job(merchant),
         "entry_id": await world.add_entry(merchant),

@@ -28,6 +28,7 @@ class Counter:
         """Let somebody pay; the outbox is worked on afterwards, unless told not to."""
         # The processor says to the second when somebody paid, and the order of customers is that of their payments.
         await self.shop.world.simulate("POST", "/_sim/clock/advance", {"seconds": 1})
+        self.shop.clock.advance(seconds=1)
         payment = (await self.shop.create(**fields)).data
         assert (await self.shop.verify(payment, await self.shop.pay(payment, **who))).status == 200
         if drains:
