@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 from app.audit.router import router as audit_router
 from app.auth.router import routers as auth_routers
 from app.checkout.router import router as checkout_router
+from app.customers.router import router as customers_router
 from app.dashboard.routers import routers as dashboard_routers
 from app.disputes.router import router as disputes_router
 from app.health.router import router as health_router
@@ -66,6 +67,7 @@ def versioned() -> tuple[APIRouter, ...]:
         payments_router,
         refunds_router,
         links_router,
+        customers_router,
         disputes_router,
         recovery_router,
         inbox_router,

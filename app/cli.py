@@ -180,6 +180,18 @@ def migrate() -> None:
     typer.echo("The database is ready.")
 
 
+@app.command(name="gather-customers")
+def gather_customers() -> None:
+    """Count every completed payment for its customer again: after SECRET_KEY was rotated, or to make customers anew."""
+
+    async def gather(wiring: "Wiring") -> None:
+        await wiring.start()
+        changed = await wiring.customers.gathering.gather_everything()
+        typer.echo(f"Customers are as their payments are; {changed} payments were counted anew.")
+
+    asyncio.run(_with_wiring(gather))
+
+
 @app.command()
 def backup(
     directory: Annotated[Path, typer.Argument(help="Where the backup's folder is made.")],

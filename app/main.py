@@ -21,6 +21,7 @@ from app.auth.dependencies import AuthDoor
 from app.checkout.router import CheckoutDoor
 from app.config import Settings
 from app.dashboard.door import DashboardDoor
+from app.disputes.files import FORM_BYTES as DOCUMENT_FORM_BYTES
 from app.disputes.schemas import BODY_BYTES as DOCUMENT_BODY_BYTES
 from app.health.loopwatch import LoopWatch
 from app.health.router import HealthDoor
@@ -197,6 +198,7 @@ def _give(app: FastAPI, settings: Settings, built: Wiring) -> None:
     state.recovery = built.recovery.recovery
     state.disputes = built.disputes.disputes
     state.links = built.links.links
+    state.customers = built.customers.customers
     state.link_door = built.links.door
     state.suspense = built.suspense
     state.ledger_door = LedgerDoor(ledger=built.ledger, checks=built.book_checks, clock=built.clock)
@@ -232,6 +234,7 @@ def _dashboard_door(built: Wiring, streams: Streams) -> DashboardDoor:
         payments=built.payments,
         outcomes=built.outcomes,
         links=built.links.links,
+        customers=built.customers.customers,
         refunds=built.refunds.refunds,
         disputes=built.disputes.disputes,
         suspense=built.suspense,
@@ -262,6 +265,8 @@ def _install_layers(app: FastAPI, settings: Settings, built: Wiring) -> None:
             # Documents that prove something to a bank come in base64.
             "/api/v1/disputes/": DOCUMENT_BODY_BYTES,
             "/disputes/": DOCUMENT_BODY_BYTES,
+            # In a form they come as they are; one that is a little too large is told so on its page.
+            "/dashboard/disputes/": DOCUMENT_FORM_BYTES,
         },
         room=Room(settings.max_concurrent_requests, settings.max_waiting_requests, settings.max_wait_seconds),
         is_https=settings.public_url.startswith("https://"),

@@ -22,6 +22,7 @@ from app.auth.sessions import Sessions
 from app.backups.service import Backups
 from app.checkout.service import Checkout
 from app.config import Settings
+from app.customers import store as customers_store
 from app.database import TRANSACTION_SECONDS, Collection, Database, unhurried
 from app.disputes import store as disputes_store
 from app.gateways.razorpay.events import RazorpayEventReader
@@ -50,6 +51,7 @@ from app.outbox.dispatch import Dispatcher
 from app.outbox.drain import Drain
 from app.outbox.handlers import EVERY_EVENT, Handler
 from app.outbox.leases import Leases
+from app.outbox.models import Item
 from app.outbox.runner import OutboxRunner
 from app.outbox.service import Outbox
 from app.outbox.store import OutboxStore
@@ -75,6 +77,7 @@ from app.webhooks import store as webhook_store
 from app.wiring_analytics import AnalyticsRoom, analytics_of
 from app.wiring_backups import backups_of
 from app.wiring_checkout import checkout_of
+from app.wiring_customers import CustomerRoom, customers_of
 from app.wiring_disputes import DisputeRoom, disputes_of
 from app.wiring_identity import identity_of, merchants_of
 from app.wiring_ledger import LEDGER_COLLECTIONS, ledger_of
@@ -102,6 +105,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     *links_store.COLLECTIONS,
     *inbox_store.COLLECTIONS,
     *analytics_store.COLLECTIONS,
+    *customers_store.COLLECTIONS,
     *recovery_store.COLLECTIONS,
     *recovery_findings.COLLECTIONS,
     *webhook_store.COLLECTIONS,
@@ -150,6 +154,7 @@ class Wiring:
     backups: Backups
     webhooks: WebhookRoom
     analytics: AnalyticsRoom
+    customers: CustomerRoom
     inbox: Inbox
     health: Health
     heartbeats: Heartbeats
@@ -203,14 +208,14 @@ def wire(
     merchants = merchants_of(settings, database, audit, clock, ids)
     identity = identity_of(settings, database, merchants, audit, clock, ids)
     books = ledger_of(database, metrics, clock, ids)
-    gateways = MerchantGateways(merchants, processor)
     facts = Facts(books["ledger"], outbox)
-    payments = payments_of(settings, database, merchants, gateways, facts, metrics)
+    payments = payments_of(settings, database, merchants, MerchantGateways(merchants, processor), facts, metrics)
     refunds = refunds_of(database, metrics, of_payments=payments, facts=facts)
     disputes = disputes_of(database, metrics, of_payments=payments, facts=facts)
     links = links_of(settings, database, payments["payments"], outbox, merchants)
     recovery = recovery_of(database, metrics, merchants, ground["leases"], Rooms(payments, refunds, disputes))
     webhooks = webhooks_of(settings, database, metrics, merchants)
+    customers = customers_of(settings, database, payments["outcomes"], outbox)
     return Wiring(
         settings=settings,
         clock=clock,
@@ -220,13 +225,14 @@ def wire(
         database=database,
         processor=processor,
         merchants=merchants,
-        drain=_drain(settings, outbox, _handlers_of(refunds, links, webhooks), metrics),
+        drain=_drain(settings, outbox, _handlers_of(refunds, links, webhooks, customers), metrics),
         recovery=recovery,
         backups=backups_of(database, merchants, audit, books["book_checks"], recovery),
         webhooks=webhooks,
         refunds=refunds,
         disputes=disputes,
         analytics=analytics_of(database, clock),
+        customers=customers,
         links=links,
         checkout=checkout_of(settings, merchants, payments, refunds),
         inbox=_inbox(database, merchants, payments["outcomes"], refunds, disputes, metrics),
@@ -317,10 +323,17 @@ def _inbox(
     )
 
 
-def _handlers_of(refunds: RefundRoom, links: LinkRoom, webhooks: WebhookRoom) -> Mapping[str, Handler]:
+def _handlers_of(
+    refunds: RefundRoom, links: LinkRoom, webhooks: WebhookRoom, customers: CustomerRoom
+) -> Mapping[str, Handler]:
     """Return how each piece of the outbox's work is done, by its name: from the rooms' tasks."""
-    news = {EVERY_EVENT: webhooks.deliveries.queue_event}
-    return {**refunds.jobs.handlers(), **links.jobs.handlers(), **news}
+
+    async def hear(item: Item) -> None:
+        await webhooks.deliveries.queue_event(item)
+        await customers.jobs.hear(item)
+
+    jobs = (refunds.jobs, links.jobs, customers.jobs)
+    return {EVERY_EVENT: hear} | {name: handler for room in jobs for name, handler in room.handlers().items()}
 
 
 def _drain(settings: Settings, outbox: Outbox, handlers: Mapping[str, Handler], metrics: Metrics) -> Drain:

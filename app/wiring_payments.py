@@ -18,6 +18,7 @@ from app.payments.facts import Facts
 from app.payments.intents import IntentStore
 from app.payments.models import Payment, PaymentStatus, Source
 from app.payments.outcomes import OnChange, Outcomes
+from app.payments.payers import Payers
 from app.payments.service import Payments
 from app.payments.store import PaymentStore
 from app.payments.suspense import SuspenseMoney
@@ -78,6 +79,7 @@ def payments_of(
         gateways=gateways,
         clock=clock,
         ids=ids,
+        payers=Payers(merchants.vault),
         settings_of=merchants.money_settings_of,
         on_change=_counted(metrics),
     )

@@ -25,6 +25,7 @@ EVERY = (
     "demo",
     "seed-demo",
     "migrate",
+    "gather-customers",
     "openapi",
     "backup",
     "restore",
@@ -91,6 +92,11 @@ def test_migrate_makes_the_database(command, mongodb_url, database_name):
     with MongoClient(mongodb_url) as client:
         assert {"users", "payments", "sessions"} <= set(client[name].list_collection_names())
         client.drop_database(name)
+
+
+def test_customers_are_gathered_where_there_are_none(command, mongodb_url, database_name):
+    result = command("gather-customers", MONGODB_URL=mongodb_url, DATABASE_NAME=database_name)
+    assert (result.exit_code, "0 payments were counted anew" in result.output) == (0, True), result.output
 
 
 def test_openapi_is_printed_as_json(command):

@@ -206,6 +206,14 @@ class World:
         found = await ledger.list_entries(merchant.scope, where=EntryFilter(cause_id=cause.id), window=Window())
         return found.rows[0].id
 
+    async def add_customer(self, merchant: Merchant, payment_id: str) -> str:
+        """Count a completed payment for whoever paid it, as the worker would; return our id of the customer."""
+        room = self.wiring.customers
+        await room.gathering.gather_payment(merchant.scope, payment_id)
+        customer = await room.customers.find_of_payment(merchant.scope, payment_id)
+        assert customer is not None
+        return customer.id
+
     async def add_webhook(self, merchant: Merchant) -> dict[str, str]:
         """Let the merchant be told at an address that nobody has; return the ids of endpoint and delivery."""
         made = await merchant.ask_as_owner("POST", "/api/v1/webhook-endpoints", {"url": "https://shop.example/hooks"})

@@ -24,6 +24,8 @@ class Permission(StrEnum):
     USERS_READ = "users:read"
     USERS_WRITE = "users:write"
     AUDIT_READ = "audit:read"
+    CUSTOMERS_READ = "customers:read"
+    """To read whole the e-mail addresses and telephone numbers that `payments:read` shows masked."""
 
 
 class Role(StrEnum):
@@ -38,6 +40,7 @@ class Role(StrEnum):
 _VIEWER = frozenset({Permission.PAYMENTS_READ, Permission.EVENTS_READ, Permission.MERCHANT_READ, Permission.USERS_READ})
 _DEVELOPER = _VIEWER | {
     Permission.PAYMENTS_WRITE,
+    Permission.CUSTOMERS_READ,
     Permission.WEBHOOKS_WRITE,
     Permission.KEYS_READ,
     Permission.KEYS_WRITE,
@@ -58,6 +61,7 @@ KEY_SCOPES = frozenset(
         Permission.EVENTS_READ,
         Permission.EVENTS_REPLAY,
         Permission.MERCHANT_READ,
+        Permission.CUSTOMERS_READ,
     }
 )
 """What an API key may be allowed at most: a key that leaks can't make keys or users."""

@@ -28,6 +28,7 @@ class Question:
         fields: what is asked for: names of a part of the template.
         values: what those fields hold.
         errors: what is wrong with them.
+        hidden: what the form carries beside them.
     """
 
     title: str
@@ -39,6 +40,7 @@ class Question:
     fields: Sequence[str] = ()
     values: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    hidden: dict[str, str] = field(default_factory=dict)
 
 
 async def ask(desk: Desk, question: Question, *, status: int = 200) -> Response:

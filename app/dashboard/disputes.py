@@ -1,23 +1,18 @@
-"""Disputes: what a bank asks back, until when to answer, and the answer."""
-
-from collections.abc import Mapping
+"""Disputes: what a bank asks back, until when to answer, and giving one up; `dispute_answers.py` contests one."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.dashboard.confirming import Question, ask, carry_out
-from app.dashboard.door import HOME, Desk, desk_of
+from app.dashboard.door import HOME, desk_of
 from app.dashboard.listing import chosen, filters_of, options_of, pager_of, window_of
 from app.dashboard.route import DashboardRoute
 from app.disputes.models import Dispute, DisputeStatus
 from app.disputes.store import DisputeFilter
-from app.gateways.port import Contest
 from app.kit.ids import Prefix
 from app.pages.money import format_money
 
 router = APIRouter(route_class=DashboardRoute, include_in_schema=False, prefix=f"{HOME}/disputes")
-
-_SUMMARY_LENGTH = 1000
 
 
 @router.get("")
@@ -52,9 +47,9 @@ async def dashboard_dispute_accept_page(dispute_id: str, request: Request) -> Re
         title="Give this dispute up?",
         says=["The customer keeps the money, and it is taken from you. This can't be taken back."],
         button="Give it up",
-        back=_page(dispute),
+        back=page_of(dispute),
         tone="danger",
-        facts=_facts(dispute),
+        facts=facts_of(dispute),
     )
     return await ask(desk, question)
 
@@ -68,55 +63,14 @@ async def dashboard_dispute_accept(dispute_id: str, request: Request) -> Respons
     async def deed() -> object:
         return await desk.door.disputes.accept_dispute(desk.scope, known.id)
 
-    return await carry_out(desk, deed, back=_page(known), notice="dispute_accepted")
+    return await carry_out(desk, deed, back=page_of(known), notice="dispute_accepted")
 
 
-@router.get("/{dispute_id}/contest")
-async def dashboard_dispute_contest_page(dispute_id: str, request: Request) -> Response:
-    """Ask for the answer."""
-    desk = desk_of(request)
-    return await _ask_contest(desk, await desk.door.disputes.get_dispute(desk.scope, dispute_id))
-
-
-@router.post("/{dispute_id}/contest")
-async def dashboard_dispute_contest(dispute_id: str, request: Request) -> Response:
-    """Keep the answer as a draft; documents are added and submitted by the API."""
-    desk = desk_of(request)
-    known = await desk.door.disputes.get_dispute(desk.scope, dispute_id)
-    summary = desk.form.get("summary", "").strip()
-    if not 0 < len(summary) <= _SUMMARY_LENGTH:
-        said = f"Write what happened, in at most {_SUMMARY_LENGTH} letters."
-        return await _ask_contest(desk, known, values={"summary": summary}, errors={"summary": said})
-
-    async def deed() -> object:
-        answer = Contest(summary=summary, documents={}, amount=None, is_final=False)
-        return await desk.door.disputes.contest_dispute(desk.scope, known.id, answer)
-
-    return await carry_out(desk, deed, back=_page(known), notice="dispute_drafted")
-
-
-async def _ask_contest(
-    desk: Desk, dispute: Dispute, *, values: Mapping[str, str] | None = None, errors: Mapping[str, str] | None = None
-) -> Response:
-    question = Question(
-        title="Answer this dispute",
-        says=[
-            "What you write is kept at the processor as a draft.",
-            "Documents are added, and the answer is submitted for good, by the API.",
-        ],
-        button="Keep as a draft",
-        back=_page(dispute),
-        facts=_facts(dispute),
-        fields=("summary",),
-        values=dict(values or {}),
-        errors=dict(errors or {}),
-    )
-    return await ask(desk, question, status=422 if errors else 200)
-
-
-def _facts(dispute: Dispute) -> list[tuple[str, str]]:
+def facts_of(dispute: Dispute) -> list[tuple[str, str]]:
+    """Return by what a dispute is recognised."""
     return [("Dispute", dispute.id), ("Amount", format_money(dispute.money)), ("Payment", dispute.payment_id)]
 
 
-def _page(dispute: Dispute) -> str:
+def page_of(dispute: Dispute) -> str:
+    """Return where a dispute is shown."""
     return f"{HOME}/disputes/{dispute.id}"

@@ -15,6 +15,7 @@ from app.auth.keys import ApiKeys
 from app.auth.models import Permission
 from app.auth.service import Accounts
 from app.auth.sessions import Sessions
+from app.customers.service import Customers
 from app.dashboard.layout import NAVIGATION, NOTICES, problem_sentence
 from app.disputes.service import Disputes
 from app.health.heartbeats import Heartbeats
@@ -28,6 +29,7 @@ from app.ledger.service import Ledger
 from app.ledger.verification import BookChecks
 from app.links.service import Links
 from app.outbox.service import Outbox
+from app.pages.forms import Upload
 from app.pages.live import Poll, Streams
 from app.pages.money import format_money
 from app.pages.render import Pages, see_other
@@ -61,6 +63,7 @@ class DashboardDoor:
     payments: Payments
     outcomes: Outcomes
     links: Links
+    customers: Customers
     refunds: Refunds
     disputes: Disputes
     suspense: SuspenseMoney
@@ -112,6 +115,12 @@ class Desk:
         """Return the fields of the form that was sent; the route has judged it."""
         fields: dict[str, str] = self.request.state.form
         return fields
+
+    @property
+    def files(self) -> dict[str, Upload]:
+        """Return the files that came with the form, where its route takes some."""
+        files: dict[str, Upload] = self.request.state.files
+        return files
 
     def may(self, permission: str) -> bool:
         """Tell whether this person may do something; what they may not do is not shown to them."""

@@ -102,7 +102,7 @@ async def dashboard_link_resend_page(link_id: str, request: Request) -> Response
         title="Send this link again?",
         says=[
             "Your systems are told payment_link.resent; the one that sends your messages sends the address once more.",
-            "Of your customer nothing is stored here, so no message goes out from here itself.",
+            "No message goes out from here itself.",
         ],
         button="Send it again",
         back=_page(link.id),

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
+from app.dashboard.customers import shown
 from app.dashboard.door import HOME, Desk, desk_of
 from app.dashboard.listing import chosen, day_of, filters_of, options_of, pager_of, text_of, window_of
 from app.dashboard.route import DashboardRoute
@@ -111,7 +112,13 @@ async def _around(desk: Desk, payment: Payment) -> dict[str, Any]:
     refunds = await door.refunds.list_payment_refunds(scope, payment.id, window=_RELATED)
     entries = await door.ledger.list_entries(scope, where=EntryFilter(payment_id=payment.id), window=_RELATED)
     items = await door.outbox.list_items(scope, where=ItemFilter(subject=payment.id), window=_RELATED)
-    return {"refunds": refunds.rows, "entries": entries.rows, "items": items.rows}
+    customer = await door.customers.find_of_payment(scope, payment.id)
+    return {
+        "refunds": refunds.rows,
+        "entries": entries.rows,
+        "items": items.rows,
+        "customer": None if customer is None else shown(desk, customer),
+    }
 
 
 def _row(payment: Payment) -> Iterable[object]:

@@ -48,10 +48,20 @@ class DashboardRoute(PageRoute):
                 # Its forms belong to the session: a token dies with it, and is nobody else's (S12).
                 state.form_holder = visitor.principal.session_id
             if request.method not in _SAFE:
-                state.form = await door.pages.read_form(request)
+                await self._read(request, door)
             return await inner(request)
 
         return handle
+
+    async def _read(self, request: Request, door: DashboardDoor) -> None:
+        request.state.form = await door.pages.read_form(request)
+
+
+class UploadRoute(DashboardRoute):
+    """A page of the dashboard whose form carries files: `request.state.files` has them by their fields."""
+
+    async def _read(self, request: Request, door: DashboardDoor) -> None:
+        request.state.form, request.state.files = await door.pages.read_upload(request)
 
 
 async def visitor_of(request: Request, door: DashboardDoor) -> Visitor | None:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from app.dashboard.account import router as account_router
+from app.dashboard.customers import router as customers_router
+from app.dashboard.dispute_answers import routers as dispute_answer_routers
 from app.dashboard.disputes import router as disputes_router
 from app.dashboard.events import router as events_router
 from app.dashboard.home import router as home_router
@@ -30,8 +32,10 @@ routers: Sequence[APIRouter] = (
     payments_router,
     payment_actions_router,
     links_router,
+    customers_router,
     refunds_router,
     disputes_router,
+    *dispute_answer_routers,
     suspense_router,
     ledger_router,
     events_router,

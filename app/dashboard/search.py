@@ -1,6 +1,6 @@
 """Finds a payment by whatever exact id somebody has in hand: ours, the order's, the attempt's, a refund's, a dispute's.
 
-There is no search by e-mail or telephone number: of the customer nothing is stored.
+It stands in an address, so there is no search by e-mail or telephone number here: `customers.py` takes those by a form.
 """
 
 from app.dashboard.door import DashboardDoor

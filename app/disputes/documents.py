@@ -3,7 +3,8 @@
 from bson.int64 import Int64
 
 from app.database import Document
-from app.disputes.models import Dispute, DisputeStatus, HistoryEntry, ReviewReason
+from app.disputes.models import Dispute, DisputeStatus, Evidence, HistoryEntry, ReviewReason
+from app.gateways.port import EvidenceKind
 from app.kit.money import Money
 from app.kit.scope import Mode, Scope
 
@@ -36,6 +37,8 @@ def mutable_part(dispute: Dispute) -> Document:
         "reason_code": dispute.reason_code,
         "respond_by": dispute.respond_by,
         "answered": dispute.answered,
+        "summary": dispute.summary,
+        "evidence": [_evidence_to_document(one) for one in dispute.evidence],
         "review": [reason.value for reason in dispute.review],
         "razorpay_data": dict(dispute.razorpay_data),
         "updated_at": dispute.updated_at,
@@ -66,12 +69,30 @@ def dispute_from_document(document: Document) -> Dispute:
         reason_code=document["reason_code"],
         respond_by=document["respond_by"],
         answered=document["answered"],
+        summary=document.get("summary"),
+        evidence=tuple(_evidence_from_document(one) for one in document.get("evidence", ())),
         review=tuple(ReviewReason(reason) for reason in document["review"]),
         history=tuple(_history_from_document(entry) for entry in document["history"]),
         razorpay_data=document["razorpay_data"],
         checks=document["checks"],
         version=document["version"],
     )
+
+
+def _evidence_to_document(one: Evidence) -> Document:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "mime": one.mime,
+        "size_bytes": one.size_bytes,
+        "kind": None if one.kind is None else one.kind.value,
+        "added_at": one.added_at,
+    }
+
+
+def _evidence_from_document(document: Document) -> Evidence:
+    kind = document["kind"]
+    return Evidence(**{**document, "kind": None if kind is None else EvidenceKind(kind)})
 
 
 def _history_from_document(document: Document) -> HistoryEntry:

@@ -5,10 +5,11 @@ it is asked is the present, and is taken; what it sends by itself may be old, an
 a message leaves in doubt, the next look decides.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.disputes.models import RANK, TRANSITIONS, Dispute, DisputeStatus, HistoryEntry, ReviewReason, Source
+from app.disputes.models import RANK, TRANSITIONS, Dispute, DisputeStatus, Evidence, HistoryEntry, ReviewReason, Source
 from app.gateways.port import DisputeStatus as Said
 from app.gateways.port import GatewayDispute
 from app.kit.scope import Scope
@@ -96,9 +97,17 @@ def merge(dispute: Dispute, snapshot: GatewayDispute, *, source: Source, at: dat
     return Merged(_after(known, event=event, source=source, at=at, snapshot=snapshot), changed=True, is_doubtful=False)
 
 
-def answered(dispute: Dispute, answer: str, *, at: datetime) -> Dispute:
+def answered(dispute: Dispute, answer: str, *, at: datetime, summary: str | None = None) -> Dispute:
     """Return the dispute with the merchant's answer noted: written before the processor hears of it."""
-    return _after(replace(dispute, answered=answer), event=f"dispute.{answer}", source=Source.API, at=at, snapshot=None)
+    noted = replace(dispute, answered=answer, summary=dispute.summary if summary is None else summary)
+    return _after(noted, event=f"dispute.{answer}", source=Source.API, at=at, snapshot=None)
+
+
+def with_evidence(dispute: Dispute, evidence: Sequence[Evidence], *, at: datetime) -> Dispute:
+    """Return the dispute with these documents: one was added, or one is not to be named any more."""
+    event = "dispute.document_added" if len(evidence) > len(dispute.evidence) else "dispute.document_removed"
+    changed = replace(dispute, evidence=tuple(evidence))
+    return _after(changed, event=event, source=Source.API, at=at, snapshot=None)
 
 
 def _after(known: Dispute, *, event: str, source: Source, at: datetime, snapshot: GatewayDispute | None) -> Dispute:

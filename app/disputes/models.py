@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from app.gateways.port import EvidenceKind
 from app.kit.money import Money
 from app.kit.scope import Scope
 from app.kit.transitions import Transitions
@@ -86,6 +87,18 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """A document that the processor has, under its id there; `kind` is what it is to prove, where that was said."""
+
+    id: str
+    name: str
+    mime: str
+    size_bytes: int
+    kind: EvidenceKind | None
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Dispute:
     """A dispute with everything known of it.
 
@@ -99,6 +112,8 @@ class Dispute:
         reason_code: the bank's reason, such as `1062`.
         respond_by: until when evidence is taken.
         answered: the last answer that the merchant gave here (`accepted`, `contested`), if they did.
+        summary: what the merchant wrote last, as a draft or for good.
+        evidence: the documents that were added here.
     """
 
     id: str
@@ -116,6 +131,8 @@ class Dispute:
     reason_code: str | None = None
     respond_by: datetime | None = None
     answered: str | None = None
+    summary: str | None = None
+    evidence: tuple[Evidence, ...] = ()
     review: tuple[ReviewReason, ...] = ()
     history: tuple[HistoryEntry, ...] = ()
     razorpay_data: Mapping[str, Any] = field(default_factory=dict)

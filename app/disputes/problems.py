@@ -43,6 +43,22 @@ class DocumentUnacceptable(Problem):
     message = "A document is a PDF, JPEG or PNG in base64, of at most 3 MiB."
 
 
+class DocumentNotFound(Problem):
+    """No such document was added to this dispute here."""
+
+    code = "dispute_document_not_found"
+    kind = Kind.NOT_FOUND
+    message = "This dispute has no document with this id."
+
+
+class TooManyDocuments(Problem):
+    """The dispute has as many documents as it may have."""
+
+    code = "dispute_documents_too_many"
+    kind = Kind.CONFLICT
+    message = "This dispute has as many documents as it may have; remove one first."
+
+
 class DisputeBusy(Problem):
     """Too many changes met at one dispute."""
 

@@ -87,6 +87,6 @@ async def disputes_documents_create(dispute_id: str, body: DocumentCreate, reque
     """Hand a document to the processor; its id then stands in a contest."""
     desk = _desk(request)
     document = await desk.disputes.add_document(
-        desk.scope, dispute_id, content=body.to_bytes(), name=body.name, mime=body.content_type
+        desk.scope, dispute_id, content=body.to_bytes(), name=body.name, mime=body.content_type, kind=body.kind
     )
     return ok(DocumentRead.of(document), "Document added.", now=desk.clock.now())

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.disputes.models import Dispute, DisputeStatus, HistoryEntry, ReviewReason
+from app.disputes.files import DOCUMENT_BYTES
+from app.disputes.models import Dispute, DisputeStatus, Evidence, HistoryEntry, ReviewReason
 from app.disputes.problems import DisputeAmountInvalid, DocumentUnacceptable
 from app.disputes.store import DisputeFilter
 from app.gateways.port import Contest, EvidenceKind
@@ -17,7 +18,6 @@ from app.payments.schemas import Amount, Currency
 from app.web.envelope import Timestamp
 from app.web.paging import PageQuery
 
-DOCUMENT_BYTES = 3 * 1024 * 1024
 BODY_BYTES = DOCUMENT_BYTES // 3 * 4 + 4096
 """The longest body of a request with a document in base64."""
 
@@ -95,6 +95,7 @@ class DocumentCreate(_In):
     name: Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$")]
     content_type: Literal["application/pdf", "image/jpeg", "image/png"]
     content: Annotated[str, StringConstraints(strict=True, min_length=4), Field(description="The file in base64.")]
+    kind: Annotated[EvidenceKind, Field(description="What it is to prove.")] | None = None
 
     def to_bytes(self) -> bytes:
         """Return the file. Raises DocumentUnacceptable."""
@@ -116,6 +117,29 @@ class DocumentRead(BaseModel):
     def of(cls, document_id: str) -> Self:
         """Show a document."""
         return cls(id=document_id)
+
+
+class EvidenceRead(BaseModel):
+    """A document that was added to a dispute here."""
+
+    id: str
+    name: str
+    content_type: str
+    size_bytes: int
+    kind: EvidenceKind | None
+    added_at: Timestamp
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Show a document."""
+        return cls(
+            id=evidence.id,
+            name=evidence.name,
+            content_type=evidence.mime,
+            size_bytes=evidence.size_bytes,
+            kind=evidence.kind,
+            added_at=evidence.added_at,
+        )
 
 
 class DisputeRead(BaseModel):
@@ -159,8 +183,10 @@ class DisputeFactRead(BaseModel):
 
 
 class DisputeDetail(DisputeRead):
-    """A dispute with its history, and what the processor says of it."""
+    """A dispute with its answer so far, its history, and what the processor says of it."""
 
+    summary: Annotated[str | None, Field(description="What was written here last, as a draft or for good.")]
+    documents: Annotated[list[EvidenceRead], Field(description="What was added here; a contest names what it uses.")]
     review: list[ReviewReason]
     history: list[DisputeFactRead]
     razorpay_data: dict[str, Any]
@@ -170,6 +196,8 @@ class DisputeDetail(DisputeRead):
         """Show a dispute in full."""
         return cls(
             **_facts(dispute),
+            summary=dispute.summary,
+            documents=[EvidenceRead.of(one) for one in dispute.evidence],
             review=list(dispute.review),
             history=[DisputeFactRead.of(entry) for entry in dispute.history],
             razorpay_data=dict(dispute.razorpay_data),

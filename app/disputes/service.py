@@ -1,10 +1,10 @@
 """The verbs of disputes: show, accept, contest, add a document."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
-from app.disputes.evidence import answered
-from app.disputes.models import Dispute, DisputeStatus, Source
+from app.disputes.evidence import answered, with_evidence
+from app.disputes.models import Dispute, DisputeStatus, Evidence, Source
 from app.disputes.outcomes import DisputeOutcomes
 from app.disputes.problems import (
     DisputeAmountInvalid,
@@ -12,16 +12,28 @@ from app.disputes.problems import (
     DisputeBusy,
     DisputeNotFound,
     DisputeNotOpen,
+    DocumentNotFound,
+    TooManyDocuments,
 )
 from app.disputes.schedule import SOON
 from app.disputes.store import DisputeFilter, DisputeStore
-from app.gateways.port import Contest, CredentialsRefused, GatewayDispute, GatewayError, Gateways, Refused
+from app.gateways.port import (
+    Contest,
+    CredentialsRefused,
+    EvidenceKind,
+    GatewayDispute,
+    GatewayError,
+    Gateways,
+    Refused,
+)
 from app.kit.clock import Clock
 from app.kit.scope import Scope
 from app.payments.asking import problem_of
 from app.web.paging import Slice, Window
 
 ACCEPTED, CONTESTED, DRAFTED = "accepted", "contested", "drafted"
+MOST_DOCUMENTS = 20
+_TRIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +89,67 @@ class Disputes:
             contest.amount.currency != dispute.money.currency or contest.amount > dispute.money
         ):
             raise DisputeAmountInvalid(param="amount")
-        noted = await self._note(scope, dispute, CONTESTED if contest.is_final else DRAFTED)
+        answer = CONTESTED if contest.is_final else DRAFTED
+        noted = await self._note(scope, dispute, answer, summary=contest.summary)
         gateway = await self.gateways.of(scope)
         return await self._answered(scope, noted, gateway.contest_dispute(noted.gateway_dispute_id, contest))
 
-    async def add_document(self, scope: Scope, dispute_id: str, *, content: bytes, name: str, mime: str) -> str:
-        """Give the processor a document as evidence, and return its id, which a contest then names.
+    async def add_document(
+        self, scope: Scope, dispute_id: str, *, content: bytes, name: str, mime: str, kind: EvidenceKind | None = None
+    ) -> str:
+        """Give the processor a document as evidence, note it, and return its id, which a contest then names.
 
         Raises:
-            DisputeNotFound, DisputeAnswerRefused.
-            ProcessorOutcomeUnknown, ProcessorUnavailable: send it again; a document that nothing names does no harm.
+            DisputeNotFound, DisputeNotOpen, TooManyDocuments, DisputeAnswerRefused.
+            ProcessorOutcomeUnknown, ProcessorUnavailable, DisputeBusy: send it again; a document that nothing names
+                does no harm.
         """
-        await self.get_dispute(scope, dispute_id)
+        dispute = await self._open(scope, dispute_id)
+        if len(dispute.evidence) >= MOST_DOCUMENTS:
+            raise TooManyDocuments
         gateway = await self.gateways.of(scope)
         try:
-            return await gateway.upload_document(content, name=name, mime=mime)
+            document_id = await gateway.upload_document(content, name=name, mime=mime)
         except GatewayError as error:
             raise _refusal_of(error) from None
+        now = self.clock.now()
+        added = Evidence(id=document_id, name=name, mime=mime, size_bytes=len(content), kind=kind, added_at=now)
+        for _ in range(_TRIES):
+            dispute = await self.get_dispute(scope, dispute_id)
+            if await self._keep(scope, dispute, (*dispute.evidence, added)):
+                return document_id
+        raise DisputeBusy(retry_after_seconds=1)
 
-    async def _note(self, scope: Scope, dispute: Dispute, answer: str) -> Dispute:
+    async def remove_document(self, scope: Scope, dispute_id: str, document_id: str) -> None:
+        """Name a document no more when the answer is submitted; the processor keeps it, and nobody is shown it.
+
+        Raises:
+            DisputeNotFound, DisputeNotOpen, DocumentNotFound, DisputeBusy.
+        """
+        dispute = await self._open(scope, dispute_id)
+        rest = [one for one in dispute.evidence if one.id != document_id]
+        if len(rest) == len(dispute.evidence):
+            raise DocumentNotFound
+        if not await self._keep(scope, dispute, rest):
+            raise DisputeBusy(retry_after_seconds=1)
+
+    async def _keep(self, scope: Scope, dispute: Dispute, evidence: Sequence[Evidence]) -> bool:
+        changed = with_evidence(dispute, evidence, at=self.clock.now())
+        return await self.outcomes.write(scope, dispute, changed)
+
+    async def _open(self, scope: Scope, dispute_id: str) -> Dispute:
+        dispute = await self.get_dispute(scope, dispute_id)
+        if dispute.status is not DisputeStatus.OPEN:
+            raise DisputeNotOpen(details={"status": dispute.status.value})
+        return dispute
+
+    async def _note(self, scope: Scope, dispute: Dispute, answer: str, *, summary: str | None = None) -> Dispute:
         """Write down what is about to be said. Raises DisputeNotOpen, DisputeBusy."""
         if dispute.status is not DisputeStatus.OPEN:
             raise DisputeNotOpen(details={"status": dispute.status.value})
-        if dispute.answered == answer:
+        if dispute.answered == answer and summary in {None, dispute.summary}:
             return dispute
-        noted = answered(dispute, answer, at=self.clock.now())
+        noted = answered(dispute, answer, at=self.clock.now(), summary=summary)
         if not await self.outcomes.write(scope, dispute, noted):
             raise DisputeBusy(retry_after_seconds=1)
         return noted

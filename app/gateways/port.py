@@ -17,6 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
+from app.gateways.payer import Payer
 from app.kit.money import Money
 from app.kit.scope import Mode, Scope
 
@@ -132,7 +133,8 @@ class GatewayPayment:
 
     `amount` is None when the processor's own numbers make no sense (R7): such a snapshot never moves money.
     `captured` tells whether the money was ever ours: a refunded attempt may have lapsed uncaptured (C1).
-    `raw` keeps what may be stored and shown to the merchant, without card numbers or secrets.
+    `payer` is who paid, as the processor spelt it.
+    `raw` keeps what may be stored and shown to the merchant, without card numbers, secrets or personal data.
     """
 
     id: str
@@ -147,6 +149,7 @@ class GatewayPayment:
     tax: int | None = None
     failure: Failure | None = None
     payment_ref: str | None = None
+    payer: Payer | None = None
     raw: dict[str, Any] = field(default_factory=dict)
 
 

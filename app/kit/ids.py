@@ -41,6 +41,7 @@ class Prefix(StrEnum):
     LINK = "lnk"
     ENDPOINT = "wep"
     DELIVERY = "dlv"
+    CUSTOMER = "cus"
 
 
 class Ids(Protocol):

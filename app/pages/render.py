@@ -28,7 +28,7 @@ from starlette.types import Scope
 from app.kit.errors import Problem
 from app.kit.money import Money
 from app.pages.assets import Assets
-from app.pages.forms import parse_form
+from app.pages.forms import Upload, parse_form, parse_upload
 from app.pages.money import decimal_of, format_count, format_money
 from app.pages.security import (
     TOKEN_FIELD,
@@ -167,11 +167,22 @@ class Pages:
         """
         refuse_foreign(request, origin=self.origin)
         fields = dict(parse_form(await request.body(), content_type=request.headers.get("content-type")))
+        self._take_token(request, fields, needs_token=needs_token)
+        return fields
+
+    async def read_upload(self, request: Request) -> tuple[Mapping[str, str], Mapping[str, Upload]]:
+        """Return the fields and the files of a form that asks for files. Raises as `read_form`."""
+        refuse_foreign(request, origin=self.origin)
+        sent, files = parse_upload(await request.body(), content_type=request.headers.get("content-type"))
+        fields = dict(sent)
+        self._take_token(request, fields)
+        return fields, files
+
+    def _take_token(self, request: Request, fields: dict[str, str], *, needs_token: bool = True) -> None:
         token = fields.pop(TOKEN_FIELD, "")
         holder = _Holder(request)
         if needs_token and (not holder.is_known or not self.tokens.is_good(token, holder.name())):
             raise FormExpired
-        return fields
 
     def wants(self, scope: Scope) -> bool:
         """Tell whether whoever asks reads pages: a browser that looks at something else than the API."""

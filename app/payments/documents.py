@@ -65,6 +65,7 @@ def mutable_part(payment: Payment) -> Document:
         "attempt_ids": [attempt.id for attempt in payment.attempts],
         "review": [reason.value for reason in payment.review],
         "razorpay_data": dict(payment.razorpay_data),
+        **({} if payment.payer is None else {"payer": payment.payer}),
         "updated_at": payment.updated_at,
         "version": payment.version,
     }
@@ -104,6 +105,7 @@ def payment_from_document(document: Document) -> Payment:
         amount_refunded=0 if reserved is None else int(document["amount_refunded"]),
         dispute_state=None if disputed is None else DisputeState(disputed),
         link=_link_from_document(document),
+        payer=document.get("payer"),
     )
 
 

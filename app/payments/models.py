@@ -208,6 +208,8 @@ class Payment:
 
     `refunds_reserved` sums the refunds that are under way or done, `amount_refunded` those that the processor accepted.
     Only `RefundableStore` changes the two and `dispute_state`: evidence about the payment never does.
+
+    `payer` is who paid, sealed (`payers.py`).
     """
 
     id: str
@@ -236,6 +238,7 @@ class Payment:
     amount_refunded: int = 0
     dispute_state: DisputeState | None = None
     link: LinkVisit | None = None
+    payer: str | None = field(default=None, repr=False)
 
     @property
     def primary(self) -> Attempt | None:

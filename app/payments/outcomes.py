@@ -43,6 +43,7 @@ from app.payments.models import (
     SuspenseFact,
     SuspenseState,
 )
+from app.payments.payers import Payers
 from app.payments.postings import postings
 from app.payments.problems import (
     CallbackInvalid,
@@ -98,6 +99,7 @@ class Outcomes:
     gateways: Gateways
     clock: Clock
     ids: Ids
+    payers: Payers
     settings_of: SettingsOf
     on_change: OnChange
 
@@ -129,6 +131,8 @@ class Outcomes:
                 return Recorded(Match.UNMATCHED, None)
             late = before.status is not PaymentStatus.EXPIRED or (await self.settings_of(scope)).accepts_late
             merged = merge(before, snapshot, source=source, at=self.clock.now(), accept_late=late)
+            if merged.changed:
+                merged = replace(merged, payment=self.payers.learn(merged.payment, snapshot))
             if not merged.changed and also is None:
                 return Recorded(Match.UNCHANGED, before)
             soon = self._capture_soon(before, merged.payment)

@@ -203,6 +203,11 @@ class PaymentStore:
         cursor = self._payments.find(query, {"_id": 1}).sort("_id", 1).limit(limit)
         return [document["_id"] async for document in cursor]
 
+    async def list_by_ids(self, scope: Scope, payment_ids: Sequence[str]) -> list[Payment]:
+        """Return the payments of these ids that are there, newest first."""
+        query = {"_id": {"$in": list(payment_ids)}, **in_scope(scope)}
+        return [payment_from_document(document) async for document in self._payments.find(query).sort("_id", -1)]
+
     async def list_completed(self, scope: Scope, payment_ids: Sequence[str]) -> frozenset[str]:
         """Return which of some payments are completed."""
         query = {

@@ -22,7 +22,7 @@ from tests.world import PASSWORD, Answer, Merchant, World, new_key
 # Pages about the API: no operation of it, open to everybody, and not behind the guard.
 PAGES = {"/openapi.json", "/docs", "/redoc", "/docs/errors", "/docs/postman.json", "/docs/assets/{name}"}
 ROLES = ("owner", "admin", "developer", "viewer")
-SCOPES = ("payments:read", "payments:write", "events:read", "events:replay", "merchant:read")
+SCOPES = ("payments:read", "payments:write", "events:read", "events:replay", "merchant:read", "customers:read")
 
 NONE_SUCH = {
     "payment_id": "pmt_01KAQ7X2V8M3TZB5C6D9EFGHJK",
@@ -31,6 +31,7 @@ NONE_SUCH = {
     "dispute_id": "dsp_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "event_id": "evt_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "link_id": "lnk_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "customer_id": "cus_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "endpoint_id": "wep_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "delivery_id": "dlv_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "entry_id": "ent_01KAQ7X2V8M3TZB5C6D9EFGHJK",
@@ -42,6 +43,7 @@ NONE_SUCH = {
     "record_id": "pmt_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "version": "0123456789abcdef",
     "name": "none.css",
+    "document_id": "doc_AAAAAAAAAAAAAA",
     "token": "lnk_01KAQ7X2V8M3TZB5C6D9EFGHJK.AAAAAAAAAAAAAAAAAAAAAA",
 }
 

@@ -72,6 +72,7 @@ async def own_ids(merchant):
         "refund_id": refund.data["id"],
         "suspense_id": held[0]["id"],
         "link_id": link.data["id"],
+        "customer_id": await merchant.world.add_customer(merchant, bought["id"]),
         **await merchant.world.add_webhook(merchant),
         "event_id": events[0]["id"],
         "dispute_id": await merchant.world.add_dispute(merchant),

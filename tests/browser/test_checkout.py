@@ -173,6 +173,33 @@ async def test_a_receipt_on_paper_is_black_on_white_and_has_no_buttons(merchant,
         await somebody.inspect("checkout-receipt-print")
 
 
+_INJECTED = """
+([inline, address]) => {
+    const body = document.body;
+    body.append(Object.assign(document.createElement("script"), {textContent: inline}));
+    body.append(Object.assign(document.createElement("script"), {src: address}));
+    body.insertAdjacentHTML("beforeend", `<img src="/none" onerror="${inline}">`);
+    body.insertAdjacentHTML("beforeend", `<a id="lure" href="javascript:${inline}">x</a>`);
+    document.getElementById("lure").click();
+}
+"""
+
+
+async def test_s17_a_script_that_is_put_into_a_payment_page_does_not_run(world, merchant, browser):
+    payment = await merchant.create_payment()
+    async with visitor(browser) as somebody:
+        page, loaded = somebody.page, []
+        await somebody.open(payment["checkout_url"])
+        assert somebody.complaints == []
+        page.on("response", lambda answer: loaded.append(answer.url))
+        await page.evaluate(_INJECTED, ["window.ran = true", f"{world.simulator.url}/v1/checkout.js"])
+        await page.get_by_role("button", name="Pay").focus()
+        refused = [one for one in somebody.complaints if one.startswith("CSP violation: script-src")]
+        assert len(refused) >= 4, somebody.complaints
+        assert await page.evaluate("window.ran") is None
+        assert not [url for url in loaded if url.startswith(world.simulator.url)]
+
+
 async def test_n16_back_at_the_shop_with_a_signed_result(world, merchant, browser):
     shop = f"{world.url}/docs"  # any page that exists, of an origin that the merchant registers
     await merchant.ask_as_owner("PATCH", "/api/v1/merchant", {"return_origins": [world.url]})

@@ -101,7 +101,7 @@ class Browser:
         self,
         method: str,
         path: str,
-        fields: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | aiohttp.FormData | None = None,
         *,
         headers: Mapping[str, str] | None = None,
     ) -> Page:

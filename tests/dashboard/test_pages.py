@@ -10,7 +10,8 @@ from tests.api.callers import NONE_SUCH, hold
 from tests.dashboard.browser import SCRIPT
 
 PAGES = [
-    "/dashboard", "/dashboard/payments", "/dashboard/links", "/dashboard/links/new", "/dashboard/refunds",
+    "/dashboard", "/dashboard/payments", "/dashboard/links", "/dashboard/links/new", "/dashboard/customers",
+    "/dashboard/refunds",
     "/dashboard/disputes", "/dashboard/suspense", "/dashboard/ledger", "/dashboard/ledger/entries", "/dashboard/events",
     "/dashboard/webhooks", "/dashboard/keys", "/dashboard/team", "/dashboard/account", "/dashboard/settings",
     "/dashboard/system",

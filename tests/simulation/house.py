@@ -29,6 +29,7 @@ from app.payments.service import Payments
 from app.payments.tasks import PaymentChecks
 from app.refunds.service import Refunds
 from app.refunds.tasks import RefundChecks, RefundJobs
+from app.tenants.vault import Vault
 from app.wiring import COLLECTIONS
 from tests.simulation.expressions import Document
 from tests.simulation.network import Account
@@ -64,6 +65,7 @@ class House:
             Clock: world.clock,
             Ids: world.ids,
             random.Random: world.rng,
+            Vault: Vault.of("secret"),
             CheckoutAddresses: CheckoutAddresses("", SignedIds.of("secret", purpose="simulation")),
         }
         self._named = {

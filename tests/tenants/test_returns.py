@@ -108,6 +108,48 @@ def test_n16_any_other_address_is_no_way_back(url):
     assert not may_return_to(url, origins=SHOP, livemode=False)
 
 
+_MISREAD = [
+    "\\",
+    "@",
+    ":@",
+    "%2f@",
+    "%5c@",
+    ".",
+    "..",
+    "%2e",
+    "%00.",
+    "\x00",
+    "\t",
+    "\r\n",
+    "\x85",
+    "\u3002",
+    "\uff0e",
+    "\uff0f",
+]
+_STARTS = [
+    "https://evil.example{}shop.example.com/",
+    "https://shop.example.com{}evil.example/",
+    "https://shop.example.com:443{}evil.example/",
+    "https://shop{}example.com/",
+    "https:{}//shop.example.com/",
+    "https:/{}/shop.example.com/",
+    "https://{}shop.example.com/",
+    "{}https://shop.example.com/",
+    "//{}shop.example.com/",
+    "https:{}shop.example.com/",
+    "ht{}tps://shop.example.com/",
+    "https://shop.example.com:{}8443/",
+    "http://{}shop.example.com/",
+]
+
+
+@pytest.mark.parametrize("start", _STARTS)
+def test_n16_no_spelling_that_a_browser_may_read_otherwise_is_a_way_back(start):
+    spellings = [start.format(sign) for sign in _MISREAD]
+    own = {"https://shop.example.com/"}
+    assert [one for one in spellings if one not in own and may_return_to(one, origins=SHOP, livemode=False)] == []
+
+
 def test_n16_a_developer_s_own_machine_is_for_test_money_alone():
     origins = ("http://localhost:3000",)
     assert may_return_to("http://localhost:3000/done", origins=origins, livemode=False)

@@ -176,6 +176,8 @@ class PaymentShape(Shape):
     bank: Word = None
     wallet: Word = None
     vpa: Text = None
+    email: Text = None
+    contact: Text = None
     card: Annotated[CardShape | None, _OnError()] = None
     acquirer_data: Annotated[AcquirerShape | None, _OnError()] = None
     notes: Annotated[NotesShape | None, _OnError()] = None

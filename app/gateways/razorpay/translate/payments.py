@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from app.gateways.payer import Payer
 from app.gateways.port import AttemptStatus, CaptureMethod, Failure, GatewayOrder, GatewayPayment, OrderRequest
 from app.gateways.razorpay.translate.reading import (
     Unreadable,
@@ -33,6 +34,8 @@ _TRUE = frozenset({"1", "true"})
 _HANDLE = re.compile(r"[A-Za-z0-9.\-]{1,64}", re.ASCII)
 _LAST4 = re.compile(r"[0-9]{4}")
 _ABSENT = "NA"
+_NO_EMAIL = "void@razorpay.com"
+"""Stands in a payment whose customer gave no e-mail address."""
 
 
 def to_order_body(request: OrderRequest, *, automatic_capture_minutes: int) -> dict[str, Any]:
@@ -90,6 +93,7 @@ def to_payment(body: Any, *, seen_at: datetime) -> GatewayPayment:
         tax=shape.tax,
         failure=_failure(shape),
         payment_ref=reference if reference is not None and is_id(reference, Prefix.PAYMENT) else None,
+        payer=_payer(shape),
         raw=_shown(shape),
     )
 
@@ -152,6 +156,10 @@ def _was_captured(shape: PaymentShape, status: AttemptStatus) -> bool:
     if status is AttemptStatus.REFUNDED:
         return shape.captured is True or shape.captured in _TRUE
     return status is AttemptStatus.CAPTURED
+
+
+def _payer(shape: PaymentShape) -> Payer | None:
+    return Payer(email=None if shape.email == _NO_EMAIL else shape.email, phone=shape.contact) or None
 
 
 def _failure(shape: PaymentShape) -> Failure | None:

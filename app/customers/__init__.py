@@ -1,0 +1,1 @@
+"""Customers: who paid a merchant, gathered from completed payments; nobody enters them."""

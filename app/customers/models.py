@@ -1,0 +1,88 @@
+"""Customers and what each payment adds to one, as values. Amounts are minor units of their currency; pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from app.kit.scope import Scope
+
+MOST_KEYS = 20
+"""By how many addresses and numbers a customer is found: whoever comes with a new one each time loses the oldest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turnover:
+    """What a customer paid in one currency, and what went back."""
+
+    payments: int = 0
+    captured: int = 0
+    refunded: int = 0
+
+    def __add__(self, other: "Turnover") -> "Turnover":
+        return Turnover(self.payments + other.payments, self.captured + other.captured, self.refunded + other.refunded)
+
+    def __sub__(self, other: "Turnover") -> "Turnover":
+        return Turnover(self.payments - other.payments, self.captured - other.captured, self.refunded - other.refunded)
+
+
+NOTHING = Turnover()
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What one payment adds to its customer, as it stands at a version of the payment."""
+
+    payment_id: str
+    version: int
+    currency: str
+    turnover: Turnover
+    paid_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Somebody who paid, with the sum of what their payments added.
+
+    Attributes:
+        identity: the key that is theirs alone: of their telephone number, of their e-mail address without one.
+        keys: by what they are found.
+        payer: their newest number and address, sealed.
+        named_at: when they paid with what `payer` says.
+    """
+
+    id: str
+    scope: Scope
+    identity: str
+    keys: tuple[str, ...]
+    payer: str = field(repr=False)
+    named_at: datetime
+    first_paid_at: datetime
+    last_paid_at: datetime
+    turnovers: Mapping[str, Turnover] = field(default_factory=dict)
+
+    @property
+    def payments(self) -> int:
+        """Return how many payments they completed."""
+        return sum(turnover.payments for turnover in self.turnovers.values())
+
+    def named(self, *, identity: str, keys: Sequence[str], payer: str, at: datetime) -> "Customer":
+        """Return them under the newest of their names."""
+        kept = tuple(dict.fromkeys([*keys, *self.keys]))[:MOST_KEYS]
+        return replace(self, identity=identity, keys=kept, payer=payer, named_at=at)
+
+    def found_by(self, keys: Sequence[str]) -> "Customer":
+        """Return them with further keys; those of their newest name stay in front."""
+        return replace(self, keys=tuple(dict.fromkeys([*self.keys, *keys]))[:MOST_KEYS])
+
+    def counted(self, before: Purchase | None, now: Purchase) -> "Customer":
+        """Return them with a payment as it is now, in the place of what it added before."""
+        sums = dict(self.turnovers)
+        if before is not None:
+            sums[before.currency] = sums.get(before.currency, NOTHING) - before.turnover
+        sums[now.currency] = sums.get(now.currency, NOTHING) + now.turnover
+        return replace(
+            self,
+            turnovers={currency: turnover for currency, turnover in sorted(sums.items()) if turnover != NOTHING},
+            first_paid_at=min(self.first_paid_at, now.paid_at),
+            last_paid_at=max(self.last_paid_at, now.paid_at),
+        )

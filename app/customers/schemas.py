@@ -1,0 +1,124 @@
+"""What the customers API reads and shows. Amounts are integers in minor units (paise for INR)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from app.customers.models import Customer
+from app.gateways.payer import Payer
+from app.kit.contacts import EMAIL_LENGTH, PHONE_LENGTH, masked_email, masked_phone
+from app.kit.ids import Prefix
+from app.payments.payers import plain_payer
+from app.web.envelope import Timestamp
+from app.web.paging import PageQuery
+
+
+class CustomerQuery(PageQuery):
+    """Which page of the customers."""
+
+    prefix = Prefix.CUSTOMER
+
+
+class CustomerPaymentsQuery(PageQuery):
+    """Which page of a customer's payments."""
+
+    prefix = Prefix.PAYMENT
+
+
+class CustomerSearch(BaseModel):
+    """Whom to look for: by their whole e-mail address or their whole telephone number."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"examples": [{"email": "customer@example.com"}]}
+    )
+
+    email: Annotated[str, StringConstraints(strict=True, max_length=EMAIL_LENGTH)] | None = None
+    phone: Annotated[
+        Annotated[str, StringConstraints(strict=True, max_length=PHONE_LENGTH)] | None,
+        Field(description="With its country, as in `+919812345670`; one without is Indian."),
+    ] = None
+
+    @model_validator(mode="after")
+    def refuse_what_nobody_has(self) -> Self:
+        """Refuse both at once, neither, and what is no address or number."""
+        if (self.email is None) == (self.phone is None):
+            message = "send either email or phone"
+            raise ValueError(message)
+        if not self.to_payer():
+            message = "this is no e-mail address" if self.phone is None else "this is no telephone number"
+            raise ValueError(message)
+        return self
+
+    def to_payer(self) -> Payer:
+        """Return whom to look for, in the one spelling."""
+        return plain_payer(email=self.email, phone=self.phone)
+
+
+class TurnoverRead(BaseModel):
+    """What a customer paid in one currency, and what went back."""
+
+    currency: str
+    payments: int
+    amount_captured: int
+    amount_refunded: int
+
+
+class CustomerRead(BaseModel):
+    """Somebody who paid. `masked` tells whether address and number are shortened, for want of `customers:read`."""
+
+    id: Annotated[str, Field(examples=["cus_01KAQ7X2V8M3TZB5C6D9EFGHJK"])]
+    email: str | None
+    phone: str | None
+    masked: bool
+    livemode: bool
+    payments: Annotated[int, Field(description="How many payments they completed.")]
+    turnovers: list[TurnoverRead]
+    first_paid_at: Timestamp
+    last_paid_at: Timestamp
+
+    @classmethod
+    def of(cls, customer: Customer, payer: Payer, *, is_open: bool) -> Self:
+        """Show a customer, whole or masked."""
+        return cls(**_facts(customer, payer if is_open else masked(payer), is_open=is_open))
+
+
+class CustomersFound(BaseModel):
+    """The customers who paid with an address or number, who paid last first."""
+
+    items: list[CustomerRead]
+
+    @classmethod
+    def of(cls, found: Sequence[CustomerRead]) -> Self:
+        """Show them in their order."""
+        return cls(items=list(found))
+
+
+def masked(payer: Payer) -> Payer:
+    """Return as much of somebody as lets those recognise them who know them."""
+    return Payer(
+        email=None if payer.email is None else masked_email(payer.email),
+        phone=None if payer.phone is None else masked_phone(payer.phone),
+    )
+
+
+def _facts(customer: Customer, payer: Payer, *, is_open: bool) -> Mapping[str, Any]:
+    return {
+        "id": customer.id,
+        "email": payer.email,
+        "phone": payer.phone,
+        "masked": not is_open,
+        "livemode": customer.scope.livemode,
+        "payments": customer.payments,
+        "turnovers": [
+            TurnoverRead(
+                currency=currency,
+                payments=turnover.payments,
+                amount_captured=turnover.captured,
+                amount_refunded=turnover.refunded,
+            )
+            for currency, turnover in customer.turnovers.items()
+        ],
+        "first_paid_at": customer.first_paid_at,
+        "last_paid_at": customer.last_paid_at,
+    }

@@ -1,0 +1,87 @@
+"""Customers: who paid, found by their whole address or number, with what they paid.
+
+What is searched for is sent in a form and never stands in an address, where histories and logs would keep it.
+"""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.auth.models import Permission
+from app.customers.models import Customer
+from app.customers.schemas import masked
+from app.dashboard.door import HOME, Desk, desk_of
+from app.dashboard.listing import pager_of, window_of
+from app.dashboard.route import DashboardRoute
+from app.gateways.payer import Payer
+from app.kit.contacts import EMAIL_LENGTH
+from app.kit.ids import Prefix
+from app.pages.render import see_other
+from app.payments.payers import plain_payer
+
+router = APIRouter(route_class=DashboardRoute, include_in_schema=False, prefix=f"{HOME}/customers")
+
+
+@router.get("")
+async def dashboard_customers(request: Request) -> Response:
+    """Show customers, who paid last first."""
+    desk, window = desk_of(request), window_of(request, Prefix.CUSTOMER)
+    found = await desk.door.customers.list_customers(desk.scope, window=window)
+    pager = pager_of(request, window, found, id_of=lambda customer: customer.id)
+    return await _list(desk, [shown(desk, customer) for customer in found.rows], pager=pager)
+
+
+@router.post("/search")
+async def dashboard_customers_search(request: Request) -> Response:
+    """Find who paid with an address or number; one who is found is shown at once."""
+    desk = desk_of(request)
+    sought = desk.form.get("sought", "").strip()
+    payer = plain_payer(email=sought) if "@" in sought else plain_payer(phone=sought)
+    if not payer or len(sought) > EMAIL_LENGTH:
+        said = "Write a whole e-mail address, or a whole telephone number such as +91 98123 45670."
+        return await _list(desk, [], sought=sought, error=said, status=422)
+    found = await desk.door.customers.list_known_by(desk.scope, payer)
+    if len(found) == 1:
+        return see_other(_page(found[0].id))
+    return await _list(desk, [shown(desk, customer) for customer in found], sought=sought)
+
+
+@router.get("/{customer_id}")
+async def dashboard_customer(customer_id: str, request: Request) -> Response:
+    """Show a customer and their payments."""
+    desk, window = desk_of(request), window_of(request, Prefix.PAYMENT)
+    customer = await desk.door.customers.get_customer(desk.scope, customer_id)
+    found = await desk.door.customers.list_payments(desk.scope, customer.id, window=window)
+    return await desk.show(
+        "customer.html",
+        customer=customer,
+        payer=shown(desk, customer)[1],
+        is_open=desk.may(Permission.CUSTOMERS_READ),
+        payments=found.rows,
+        pager=pager_of(request, window, found, id_of=lambda payment: payment.id),
+    )
+
+
+def shown(desk: Desk, customer: Customer) -> tuple[Customer, Payer]:
+    """Return a customer with as much of their address and number as this person may see."""
+    payer = desk.door.customers.payer_of(customer)
+    return customer, payer if desk.may(Permission.CUSTOMERS_READ) else masked(payer)
+
+
+async def _list(
+    desk: Desk,
+    customers: list[tuple[Customer, Payer]],
+    *,
+    pager: Any = None,
+    sought: str | None = None,
+    error: str = "",
+    status: int = 200,
+) -> Response:
+    return await desk.show(
+        "customers.html", status=status, customers=customers, pager=pager, sought=sought, error=error
+    )
+
+
+def _page(customer_id: str) -> str:
+    return f"{HOME}/customers/{customer_id}"
