@@ -198,9 +198,8 @@ def wire(
         listeners: who else hears of each database command, for tests.
         operation_seconds: how long an operation of the database may keep a client waiting; None where nobody waits.
     """
-    clock = clock or SystemClock()
+    clock, metrics = clock or SystemClock(), Metrics.create()
     ids = ids or RandomIds(clock)
-    metrics = Metrics.create()
     database = _database(settings, [metrics.database_listener(), *listeners], operation_seconds)
     processor = _processor(settings, clock, metrics)
     ground = _ground(settings, database, metrics, clock, ids)
