@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.gateways.payer import Payer
 from app.gateways.port import AttemptStatus, CaptureMethod, Failure, GatewayPayment, OrderRequest
 from app.gateways.razorpay.translate.payments import (
     to_order,
@@ -30,6 +31,18 @@ def read(**changes: Any) -> GatewayPayment:
     return to_payment(payment(**changes), seen_at=SEEN_AT)
 
 
+@pytest.mark.parametrize(
+    ("changes", "payer"),
+    [
+        ({"email": "void@razorpay.com"}, Payer(phone="+919000090000")),
+        ({"email": "void@razorpay.com", "contact": None}, None),
+        ({"contact": None}, Payer(email="someone@example.com")),
+    ],
+)
+def test_who_paid_is_read_without_the_processor_s_placeholder(changes: dict[str, Any], payer: Payer | None) -> None:
+    assert read(**changes).payer == payer
+
+
 def test_a_captured_payment_is_read_in_our_words() -> None:
     found = read()
 
@@ -44,6 +57,7 @@ def test_a_captured_payment_is_read_in_our_words() -> None:
         fee=1180,
         tax=180,
         payment_ref=OUR_ID,
+        payer=Payer(email="someone@example.com", phone="+919000090000"),
         raw={
             "id": PAYMENT_ID,
             "order_id": ORDER_ID,
