@@ -11,6 +11,7 @@ EMPTY = (
     "",
     "/payments",
     "/links",
+    "/customers",
     "/refunds",
     "/disputes",
     "/suspense",
@@ -75,11 +76,13 @@ async def test_every_page_can_be_used_by_everybody_with_something_to_show(world,
     refund = await merchant.ask("POST", f"/api/v1/payments/{payment['id']}/refunds", {"amount": 700}, key="browser-1")
     dispute = await world.add_dispute(merchant)
     entry = await world.add_entry(merchant)
+    customer = await world.add_customer(merchant, payment["id"])
     await signed_in(guest, world, merchant)
     paths = (
         *EMPTY,
         f"/payments/{payment['id']}",
         f"/payments/{payment['id']}/refund",
+        f"/customers/{customer}",
         f"/refunds/{refund.data['id']}",
         f"/disputes/{dispute}",
         f"/disputes/{dispute}/accept",
@@ -87,7 +90,27 @@ async def test_every_page_can_be_used_by_everybody_with_something_to_show(world,
         f"/ledger/entries/{entry}",
     )
     await world.add_webhook(merchant)
-    await shown(guest, world, paths, [payment["id"], refund.data["id"], dispute, entry])
+    await shown(guest, world, paths, [payment["id"], refund.data["id"], dispute, entry, customer])
+
+
+async def test_a_dispute_is_answered_with_a_file_without_scripts(world, merchant, browser, tmp_path):
+    dispute = f"{world.url}/dashboard/disputes/{await world.add_dispute(merchant)}"
+    (tmp_path / "My receipt (1).pdf").write_bytes(b"%PDF-1.7 a receipt")
+    (tmp_path / "notes.pdf").write_bytes(b"no PDF at all")
+    async with visitor(browser, java_script_enabled=False) as somebody:
+        page = somebody.page
+        await signed_in(somebody, world, merchant)
+        await somebody.open(f"{dispute}/contest")
+        await page.get_by_label("What happened, for the bank").fill("It was delivered and signed for.")
+        await page.get_by_role("button", name="Keep as a draft").click()
+        for name, said in (("notes.pdf", "This is no PDF, JPEG or PNG."), ("My receipt (1).pdf", "My receipt _1.pdf")):
+            await page.get_by_label("File").set_input_files(tmp_path / name)
+            await page.get_by_label("What it proves").select_option("shipping_proof")
+            await page.get_by_role("button", name="Add the document").click()
+            await page.get_by_text(said, exact=True).first.wait_for()
+        await page.get_by_role("link", name="Submit the answer").click()
+        await page.get_by_role("button", name="Submit the answer").click()
+        await page.get_by_text("Your answer is submitted.").wait_for()
 
 
 async def test_the_pages_of_a_payment_link_can_be_used_by_everybody(world, merchant, guest):
