@@ -14,6 +14,11 @@ TARGETS = {
     *("crash", "simulate", "chaos", "chaos-mutants", "figures"),
     *("test", "lint", "format", "bench", "lock", "clean", "distclean"),
     *("image", "sbom", "audit", "release"),
+    "deploy",
+    "deploy-down",
+    "deploy-test",
+    "attack",
+    "drill",
 }
 
 
@@ -55,7 +60,8 @@ def test_make_alone_lists_every_command_with_a_sentence():
 
 def test_no_command_names_an_address():
     files = [ROOT / "Makefile", ROOT / ".ci" / "run", *(ROOT / "scripts").iterdir()]
-    assert not [file for file in files if "://" in file.read_text()]
+    # What the parts of a deployment call one another is no address of the world.
+    assert not [file for file in files if re.search(r"://[\w-]+\.", file.read_text())]
 
 
 def test_a_python_that_is_too_old_or_missing_is_named(clone, tmp_path):
