@@ -14,11 +14,7 @@ TARGETS = {
     *("crash", "simulate", "chaos", "chaos-mutants", "figures"),
     *("test", "lint", "format", "bench", "lock", "clean", "distclean"),
     *("image", "sbom", "audit", "release"),
-    "deploy",
-    "deploy-down",
-    "deploy-test",
-    "attack",
-    "drill",
+    *("deploy", "deploy-down", "deploy-test", "attack", "drill"),
 }
 
 
