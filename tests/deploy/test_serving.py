@@ -99,7 +99,8 @@ async def test_g5_a_killed_instance_costs_at_most_a_repetition(edge, merchant):
     load = Load([merchant])
     load.start()
     for instance in edge.apis:
-        await asyncio.sleep(1)
+        # Longer than nginx leaves an instance alone that failed: the other one is in service again.
+        await asyncio.sleep(3)
         instance.kill()
         await asyncio.sleep(1)
         instance.start()
