@@ -20,7 +20,7 @@ def test_a_number_of_another_country_keeps_it():
 
 
 @pytest.mark.parametrize(
-    "written", ["", "12", "call me", "+", "+91 98123 4567O", "1" * 40, "९८१२३४५६७०", "+999123456789"]
+    "written", ["", "12", "call me", "+", "+91 98123 4567O", "1" * 40, "९८१२३४५६७०", "+999123456789", "+9112345"]
 )
 def test_what_is_no_number_is_none(written):
     assert plain_phone(written) is None
