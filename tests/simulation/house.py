@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.database import Database
+from app.disputes.tasks import DisputeChecks
 from app.gateways.port import EventReader, Gateways
 from app.inbox.service import Inbox
 from app.kit.clock import Clock
@@ -183,5 +184,6 @@ LANES = (
     ),
     Lane("payments", "payments", lambda house: house[PaymentChecks].check_next, _next_check, is_janitor=True),
     Lane("refunds", "refunds", lambda house: house[RefundChecks].check_next, _next_check, is_janitor=True),
+    Lane("disputes", "disputes", lambda house: house[DisputeChecks].check_next, _next_check, is_janitor=True),
     *(_outbox(queue) for queue in Queue),
 )

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from app.gateways.port import RefundStatus
+from app.gateways.port import DisputeStatus, RefundStatus
 from app.ledger.models import Account, CauseKind
 from tests.simulation.violation import Violation, about
 
@@ -22,6 +22,7 @@ def money_violations(world: "World") -> Iterator[Violation]:
     yield from i7_never_more_than_captured(world)
     yield from i8_i9_refunds_agree(world)
     yield from i10_counters_agree(world)
+    yield from disputes_agree(world)
 
 
 def i2_one_entry_per_capture(world: "World") -> Iterator[Violation]:
@@ -53,6 +54,7 @@ def i4_books_balance(world: "World") -> Iterator[Violation]:
     held -= sum(
         made.amount.minor for made in world.processor.repayments.values() if made.status is RefundStatus.PROCESSED
     )
+    held -= sum(quarrel.deducted for quarrel in world.processor.bank.rows.values())
     if (said := balance_of(world, Account.PROCESSOR_RECEIVABLE)) != held and "refunds" in world.database.tables:
         yield Violation("I4", f"the books say that the processor holds {said}, it holds {held}")
     apart = sum(
@@ -75,7 +77,7 @@ def i6_news_are_changes(world: "World") -> Iterator[Violation]:
         changed.add((change.number, row["_id"]))
         if change.collection == "outbox" and change.before is None and row["kind"] == "event":
             told[change.number, row["subject"], row["sequence"]] = row["name"]
-        is_ours = change.collection in {"payments", "refunds"} and change.before is not None
+        is_ours = change.collection in {"payments", "refunds", "disputes"} and change.before is not None
         if is_ours and row["status"] != change.before["status"]:
             moved[change.number, row["_id"], row["version"]] = row["status"]
     for (number, subject, version), status in moved.items():
@@ -138,6 +140,33 @@ def i10_counters_agree(world: "World") -> Iterator[Violation]:
             if counted != (reserved[row["_id"]], refunded[row["_id"]]):
                 what = f"{row['_id']} counts {counted}, its refunds {reserved[row['_id']], refunded[row['_id']]}"
                 yield Violation("I10", what, about(row["_id"]))
+
+
+def disputes_agree(world: "World") -> Iterator[Violation]:
+    """D5, C11: each dispute is here once, as it is at the processor, and its payment is held as it asks for."""
+    rows = list(world.database.rows("disputes").values())
+    known = Counter(row["gateway_dispute_id"] for row in rows)
+    by_id = {row["gateway_dispute_id"]: row for row in rows}
+    for quarrel in world.processor.bank.rows.values():
+        row = by_id.get(quarrel.id)
+        said = None if row is None else (row["status"], row["amount_deducted"])
+        if known[quarrel.id] != 1 or said != (quarrel.status.value, quarrel.deducted):
+            what = (
+                f"{quarrel.id} is {quarrel.status.value}, {quarrel.deducted} taken; here {known[quarrel.id]} as {said}"
+            )
+            yield Violation("D5", what, about(quarrel.id, quarrel.payment_id))
+            continue
+        state = world.database.rows("payments")[row["payment_id"]].get("dispute_state")
+        if state != _STATES[quarrel.status]:
+            yield Violation("C11", f"{row['payment_id']} has {state} of {quarrel.id}", about(quarrel.id))
+
+
+_STATES = {
+    DisputeStatus.OPEN: "open",
+    DisputeStatus.UNDER_REVIEW: "open",
+    DisputeStatus.WON: "won",
+    DisputeStatus.LOST: "lost",
+}
 
 
 def balance_of(world: "World", account: Account) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.disputes.outcomes import DisputeOutcomes
 from app.inbox.service import Inbox
 from app.ledger.store import EntryStore
 from app.outbox.runner import OutboxRunner
@@ -18,6 +19,7 @@ from app.payments.tasks import PaymentChecks
 from app.refunds.outcomes import RefundOutcomes
 from app.refunds.sending import RefundSending
 from app.refunds.store import RefundStore
+from tests.simulation import mutants_disputes as disputes
 from tests.simulation import mutants_money as money
 from tests.simulation import mutants_payments as payments
 from tests.simulation.house import Cast
@@ -99,6 +101,17 @@ MUTANTS = (
     Mutant("refund_key_forgotten", ("C6", "I13"), Cast({RefundStore: money.ForgetsKeys}, without=_NO_REFUND_KEY)),
     Mutant("foreign_refund_not_counted", ("C10",), Cast({RefundOutcomes: money.IgnoresForeignRefunds})),
     Mutant("processed_refund_final", ("C9",), Cast({RefundOutcomes: money.ProcessedIsFinal})),
+    Mutant(
+        "dispute_news_in_any_order",
+        ("B6", "D2"),
+        Cast({DisputeOutcomes: disputes.BelievesOldNews}),
+        Seen.WITHOUT_JANITOR,
+    ),
+    Mutant("dispute_holds_nothing", ("C11",), Cast({RefundableStore: disputes.HoldsNothing})),
+    Mutant("dispute_not_booked", ("I4", "D5"), Cast({Facts: disputes.BooksNoDeductions})),
+    Mutant(
+        "dispute_end_is_the_last", ("D8",), Cast({DisputeOutcomes: disputes.TakesEndsForTheLast}), Seen.WITH_JANITOR
+    ),
     Mutant("no_reconciler", ("B2", "D8"), Cast(reconciles=False), Seen.WITH_JANITOR),
 )
 """Every mistake; `rows` names what each would break."""

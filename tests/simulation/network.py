@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from app.database import refuse_inside_transaction
 from app.gateways.port import (
+    Contest,
+    GatewayDispute,
     GatewayError,
     GatewayEvent,
     GatewayOrder,
@@ -182,6 +184,20 @@ class Account:
         ask = lambda: self.processor.list_refunds(since=since, until=until, skip=skip)  # noqa: E731
         return await self._call("list_refunds", ask, None)
 
+    async def get_dispute(self, dispute_id: str) -> GatewayDispute:
+        """Fetch a dispute."""
+        return await self._call("get_dispute", lambda: self.processor.bank.get(dispute_id), None, dispute_id)
+
+    async def accept_dispute(self, dispute_id: str) -> GatewayDispute:
+        """Give a dispute up."""
+        ask = lambda: self.processor.bank.accept(dispute_id)  # noqa: E731
+        return await self._call("accept_dispute", ask, _nothing, dispute_id)
+
+    async def contest_dispute(self, dispute_id: str, contest: Contest) -> GatewayDispute:
+        """Answer a dispute."""
+        ask = lambda: self.processor.bank.contest(dispute_id)  # noqa: E731
+        return await self._call("contest_dispute", ask, _nothing, dispute_id)
+
     async def _call(self, name: str, ask: Callable[[], T], late: Callable[[], None] | None, *about: str) -> T:
         """Carry a request there and an answer back. `late` is told when a request arrives after we gave up on it."""
         refuse_inside_transaction()
@@ -268,6 +284,7 @@ class Mail:
         body = self.reader.seal(event)
         number = len(self.reader.events)
         about = [payment.id for payment in event.payments] + [refund.id for refund in event.refunds]
+        about += [dispute.id for dispute in event.disputes]
         if self.weather.event_lost and self.weather.rng.random() < self.weather.event_lost:
             # Not weather: an endpoint that the processor has disabled stays so.
             self.note("event", event.type, "will never come", *about)

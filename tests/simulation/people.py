@@ -24,7 +24,10 @@ _LAPSE_SECONDS = 5 * _DAY
 _TRIES = 400
 _PARTS = ((), (100,), (60, 60), (30, 50, 50), (70, 30), (20, 20, 20, 20, 40))
 """What a merchant gives back, in hundredths of the amount; some of it is too much."""
-_HONEST_NOS = {"refund_exceeds_captured", "refund_refused", "refund_amount_invalid", "payment_not_refundable"}
+_HONEST_NOS = {
+    *("refund_exceeds_captured", "refund_refused", "refund_amount_invalid", "payment_not_refundable"),
+    "refund_while_disputed",
+}
 
 
 def is_final(error: Exception | None) -> bool:

@@ -27,6 +27,7 @@ from app.gateways.port import (
     UnknownAtGateway,
 )
 from app.kit.money import Money
+from tests.simulation.bank import Bank
 
 _PAGE = 100
 _FEE_PER_THOUSAND, _TAX_PER_HUNDRED = 20, 18
@@ -127,7 +128,11 @@ class Processor:
     orders: dict[str, Order] = field(default_factory=dict)
     charges: dict[str, Charge] = field(default_factory=dict)
     repayments: dict[str, Repayment] = field(default_factory=dict)
+    bank: Bank = field(init=False)
     _by_key: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.bank = Bank(self.now, self.announce)
 
     def create_order(self, request: OrderRequest) -> GatewayOrder:
         """Make an order."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import structlog
 
+from tests.simulation.disputes import customers_banks
 from tests.simulation.house import Cast
 from tests.simulation.invariants import violations
 from tests.simulation.people import Merchant, settle, stray
@@ -67,6 +68,7 @@ def _play(world: World) -> int:
     for number in range(rng.choice((1, 2, 3))):
         world.start_outside(Merchant(world, number).live())
     world.start_outside(stray(world))
+    world.start_outside(customers_banks(world))
     crash, tick = rng.choice((0.0, 0.01, 0.05)), rng.choice((0.01, 0.04, 0.1))
     # A storm that begins late meets money on its way back.
     steps, begin, storm = 0, rng.choice((0, 0, 150, 300)), rng.choice((100, 250, 500))

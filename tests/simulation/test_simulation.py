@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.simulation import mutants_money, mutants_payments
+from tests.simulation import mutants_disputes, mutants_money, mutants_payments
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.scheduler import run
 
@@ -45,7 +45,14 @@ def test_c4_c6_c8_c9_c10_d4_d5_p2_p3_a_mistake_about_books_news_and_refunds_is_n
     _assert_noticed(mutant, janitor=janitor)
 
 
-@pytest.mark.parametrize("module", [mutants_payments, mutants_money], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(("mutant", "janitor"), _cases(mutants_disputes))
+def test_b6_c11_d2_d5_d8_a_mistake_about_disputes_is_noticed(mutant: Mutant, *, janitor: bool) -> None:
+    _assert_noticed(mutant, janitor=janitor)
+
+
+@pytest.mark.parametrize(
+    "module", [mutants_payments, mutants_money, mutants_disputes], ids=lambda module: module.__name__
+)
 def test_every_mistake_changes_what_the_product_does(module: ModuleType) -> None:
     # A verb that was renamed would leave its mistake without effect.
     for _, mistake in inspect.getmembers(module, inspect.isclass):

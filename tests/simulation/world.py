@@ -235,7 +235,8 @@ class World:
     # The processor's news
 
     def _announced(self, event: GatewayEvent) -> None:
-        about = [payment.id for payment in event.payments] + [refund.id for refund in event.refunds]
+        told = (*event.payments, *event.refunds, *event.disputes)
+        about = [one.id for one in told]
         self.note("processor", event.type, *about)
         self.mail.send(event)
         if event.type == "refund.created" and self.settles is not None:
