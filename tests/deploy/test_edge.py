@@ -120,28 +120,15 @@ async def test_n10_no_hidden_request_reaches_the_service(edge, target):
     assert '"/smuggled"' not in edge.nginx.access_log()
 
 
-async def test_n2_slow_clients_are_closed_and_a_good_one_does_not_notice(edge, target):
-    quiet = await latencies(edge, 150)
+async def test_n2_slow_clients_are_closed_and_a_good_one_is_served_all_the_while(edge, target):
     attack = asyncio.gather(*(ATTACKS[name](target) for name in ("slow headers", "stalled bodies", "dripping bodies")))
-    during: list[float] = []
+    served = 0
     while not attack.done():
-        during += await latencies(edge, 50)
-    for outcome in await attack:
-        assert outcome.was_refused, outcome.told
-    # The median, because other processes of this machine are in the tail; `make attack` compares the 99th percentile.
-    assert _quantile(during, 0.5) < 3 * _quantile(quiet, 0.5)
-
-
-async def latencies(edge: Edge, count: int) -> list[float]:
-    """Return how long a good client's requests took, one after the other, in seconds."""
-    took = []
-    for _ in range(count):
-        began = time.perf_counter()
         async with edge.session.get(f"{edge.nginx.url}/health", timeout=aiohttp.ClientTimeout(total=10)) as answer:
             assert answer.status == 200
-        took.append(time.perf_counter() - began)
-    return took
-
-
-def _quantile(values: list[float], share: float) -> float:
-    return sorted(values)[int(share * (len(values) - 1))]
+        served += 1
+        await asyncio.sleep(0.02)
+    for outcome in await attack:
+        assert outcome.was_refused, outcome.told
+    # How much it notices is a matter of `make attack`, which compares its times.
+    assert served > 20
