@@ -84,7 +84,7 @@ bench: ## Measure throughput and latency, and draw the picture
 	@scripts/environment.sh dev
 	@exec $(PY) -m benchmarks.run $(ARGS)
 
-chaos: ## Run the product under faults: SEED=1 SEEDS=1 SECONDS=150 MUTANT= JANITOR=on
+chaos: ## Run the product under faults: SEED=1 SEEDS=1 SECONDS=210 MUTANT= JANITOR=on
 	@scripts/environment.sh dev
 	@exec $(PY) -m tests.chaos --seed $(SEED) --seeds $(SEEDS) --seconds $(SECONDS) --mutant '$(MUTANT)' \
 		$(if $(filter off,$(JANITOR)),--no-janitor,--janitor)

@@ -16,7 +16,7 @@ from tests.chaos.run import Plan, Result, run
 
 _ARTIFACTS = Path("artifacts/chaos").resolve()
 _MUTANT_SECONDS = 18.0
-_LOAD_SECONDS = 150.0
+_LOAD_SECONDS = 210.0
 
 
 def main(
