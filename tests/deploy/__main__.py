@@ -273,6 +273,15 @@ def _engine(place: Path) -> Iterator[str]:
     finally:
         daemon.terminate()
         daemon.wait(timeout=60)
+        _unmount_below(place)
+
+
+def _unmount_below(place: Path) -> None:
+    """Let go of what an engine leaves mounted when it ends, so that its folder can be removed."""
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
+    for mounted in reversed(mounts):
+        if mounted.startswith(f"{place}/"):
+            subprocess.run(["umount", "--lazy", mounted], check=False)  # noqa: S603, S607  our own
 
 
 def _answers(address: str) -> bool:
