@@ -143,12 +143,13 @@ def proxy_program(
         command=(sys.executable, "-m", "tests.chaos.proxy", plan),
         environment={},
         log=folder / "proxy.log",
-        is_healthy=lambda: not _refuses(control),
+        is_healthy=lambda: not refuses(control),
     )
     return program, ProxyClient(control, ports)
 
 
-def _refuses(port: int) -> bool:
+def refuses(port: int) -> bool:
+    """Tell whether nobody listens on a port of this machine."""
     import socket  # noqa: PLC0415  one probe
 
     try:

@@ -21,7 +21,7 @@ from pathlib import Path
 import aiohttp
 
 from app.local.ports import free_port
-from tests.chaos.processes import ROOT, Program, product_programs, simulator_program
+from tests.chaos.processes import ROOT, Program, product_programs, refuses, simulator_program
 from tests.chaos.proxy import HOST
 
 NAME = "localhost"
@@ -101,7 +101,7 @@ def configured(folder: Path, upstreams: Sequence[int], *, limits: str | None = N
     user = "user root; " if os.geteuid() == 0 else ""
     nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
     command = (nginx, "-p", f"{folder}/", "-c", f"{folder}/nginx.conf", "-g", f"{user}daemon off;")
-    program = Program("nginx", command, {}, log, is_healthy=lambda: _listens(https))
+    program = Program("nginx", command, {}, log, is_healthy=lambda: not refuses(https))
     return Nginx(folder, http, https, program)
 
 
@@ -162,13 +162,3 @@ def _production(mongodb_url: str, public_url: str, simulator_url: str) -> Mappin
         "RAZORPAY_BASE_URL": simulator_url,
         "METRICS_TOKEN": secrets.token_urlsafe(16),
     }
-
-
-def _listens(port: int) -> bool:
-    import socket  # noqa: PLC0415  one probe
-
-    try:
-        socket.create_connection((HOST, port), timeout=1).close()
-    except OSError:
-        return False
-    return True
