@@ -14,8 +14,8 @@ PYTEST_ARGS ?=
 # Debian packages that the tests need; installed through apt where that is allowed.
 TEST_PACKAGES ?= rabbitmq-server redis-server chromium fonts-lohit-deva nginx prometheus prometheus-alertmanager docker-compose
 
-# Of `make chaos`: the first seed, how many in a row, the length of the load in seconds (0 means the usual one), a
-# deliberately broken build, and whether payments are checked on a schedule.
+# Of `make chaos`: the first seed, how many in a row, the length of the load in seconds (0 means 210, and longer until
+# 10,000 operations are done), a deliberately broken build, and whether payments are checked on a schedule.
 SEED ?= 1
 SEEDS ?= 1
 SECONDS = 0

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -16,14 +15,14 @@ from tests.chaos.run import Plan, Result, run
 
 _ARTIFACTS = Path("artifacts/chaos").resolve()
 _MUTANT_SECONDS = 18.0
-_LOAD_SECONDS = 210.0
+_LOAD_SECONDS, _LOAD_OPERATIONS = 210.0, 10_000
 
 
 def main(
     *,
     seed: Annotated[int, typer.Option(help="The first seed; it decides the schedule.")] = 1,
     seeds: Annotated[int, typer.Option(help="How many in a row.")] = 1,
-    seconds: Annotated[float, typer.Option(help="How long the load lasts; 0 means the usual time.")] = 0.0,
+    seconds: Annotated[float, typer.Option(help="How long the load lasts; 0: until 10,000 operations.")] = 0.0,
     mutant: Annotated[str, typer.Option(envvar=VARIABLE, help="A deliberately broken build; the run must fail.")] = "",
     janitor: Annotated[bool, typer.Option(help="Check payments on a schedule.")] = True,
     mutants: Annotated[bool, typer.Option("--mutants", help="Run every mutant; each has to be caught.")] = False,
@@ -34,16 +33,13 @@ def main(
         missed = [name for name in MUTANTS if not _is_caught(name, seed, seconds or _MUTANT_SECONDS)]
         typer.echo(f"caught: {len(MUTANTS) - len(missed)} of {len(MUTANTS)} mutants; missed: {missed or 'none'}")
         raise typer.Exit(bool(missed))
-    results = list(_results(range(seed, seed + seeds), seconds or _LOAD_SECONDS, mutant, has_janitor=janitor))
+    build = build_of(mutant, has_janitor=janitor)
+    load = (seconds, 0) if seconds else (_LOAD_SECONDS, _LOAD_OPERATIONS)
+    results = [_one(Plan(number, *load, build=build), mutant) for number in range(seed, seed + seeds)]
     bad = [result.plan.seed for result in results if not result.is_good]
     operations = sum(len(result.history.operations) for result in results)
     typer.echo(f"{len(results)} seeds, {operations} operations; broken: {bad or 'none'}")
     raise typer.Exit(bool(bad))
-
-
-def _results(seeds: range, seconds: float, mutant: str, *, has_janitor: bool) -> Iterator[Result]:
-    for seed in seeds:
-        yield _one(Plan(seed=seed, seconds=seconds, build=build_of(mutant, has_janitor=has_janitor)), mutant)
 
 
 def _one(plan: Plan, mutant: str) -> Result:

@@ -25,10 +25,11 @@ _SNAPSHOT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run."""
+    """What to run: a load of so many seconds, or up to twice as long until so many operations were begun."""
 
     seed: int
     seconds: float
+    operations: int = 0
     clients: int = 48
     per_second: float = 110.0
     settle_seconds: float = 120.0
@@ -64,7 +65,13 @@ async def run(plan: Plan, folder: Path) -> Result:
         snapshots: list[str] = []
         async with beside(stage.watch(), _take_snapshots(stage, snapshots)):
             await asyncio.gather(
-                run_load(shared, clients=plan.clients, per_second=plan.per_second, seconds=plan.seconds),
+                run_load(
+                    shared,
+                    clients=plan.clients,
+                    per_second=plan.per_second,
+                    seconds=plan.seconds,
+                    operations=plan.operations,
+                ),
                 _strike(nemesis, schedule, shared),
             )
             is_at_rest = await Settling(stage, nemesis, shared).run(bound_seconds=plan.settle_seconds)

@@ -342,12 +342,19 @@ def _told(reply: Reply) -> dict[str, Any]:
     return told
 
 
-async def run_load(shared: Shared, *, clients: int, per_second: float, seconds: float) -> None:
-    """Let the clients work for a while, and until the last fault is over, together at about the given rate."""
+async def run_load(shared: Shared, *, clients: int, per_second: float, seconds: float, operations: int = 0) -> None:
+    """Let the clients work for a while, and until the last fault is over, together at about the given rate.
+
+    They go on, at most as long again, until the given number of operations was begun.
+    """
     await shared.learn_capabilities()
     pause = clients / per_second
     tasks = [asyncio.create_task(Client(number, shared, pause).run()) for number in range(clients)]
     await asyncio.sleep(seconds)
     await shared.calm.wait()
+    for _ in range(round(seconds)):
+        if len(shared.history.operations) >= operations:
+            break
+        await asyncio.sleep(1)
     shared.stopping.set()
     await asyncio.gather(*tasks)
