@@ -12,7 +12,7 @@ TEST_PROCESSES ?= auto
 # Further arguments for pytest, for example: make test PYTEST_ARGS="-k payments"
 PYTEST_ARGS ?=
 # Debian packages that the tests need; installed through apt where that is allowed.
-TEST_PACKAGES ?= rabbitmq-server redis-server chromium fonts-lohit-deva nginx prometheus prometheus-alertmanager docker-compose
+TEST_PACKAGES ?= rabbitmq-server redis-server chromium fonts-lohit-deva nginx prometheus prometheus-alertmanager docker-compose syslog-ng-core
 
 # Of `make chaos`: the first seed, how many in a row, the length of the load in seconds (0 means 210, and longer until
 # 10,000 operations are done), a deliberately broken build, and whether payments are checked on a schedule.

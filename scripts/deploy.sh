@@ -12,6 +12,9 @@ fail() { printf '%s\n' "$*" >&2; exit 1; }
 compose() {
     local files=(-f compose.yaml) file
     for file in ${DEPLOY_FILES:-}; do files+=(-f "$file"); done
+    # Where the engine keeps what containers say.
+    [[ -n ${DOCKER_ROOT:-} ]] || DOCKER_ROOT=$(docker info --format '{{.DockerRootDir}}' 2> /dev/null || true)
+    export DOCKER_ROOT
     if docker compose version > /dev/null 2>&1; then
         docker compose --project-name "${DEPLOY_PROJECT:-payment-gateway}" --env-file production.env "${files[@]}" "$@"
     else

@@ -27,6 +27,7 @@ import typer
 from tests.chaos.processes import ROOT
 from tests.deploy.edge import wide_limits
 from tests.deploy.load import Load, differences, world_at
+from tests.deploy.loglines import parsed
 
 _PROJECT = "payment-gateway-test"
 _NAME = "payments.test"
@@ -37,6 +38,10 @@ _BETWEEN_SECONDS = 4.0
 _WATCHED_SECONDS = 90.0
 _PACKAGES = ("docker.io", "docker-compose", "debootstrap", "iptables", "curl")
 _KILLED = ("api-1", "api-2", "worker_1", "worker_2", "primary", "nginx", "rabbitmq", "redis")
+_SPEAKING = (
+    *("nginx", "api-1", "api-2", "worker", "backup", "mongo-1", "mongo-2", "mongo-3"),
+    *("rabbitmq", "redis", "prometheus", "alertmanager"),
+)
 
 
 class Failed(RuntimeError):
@@ -107,6 +112,8 @@ async def run(count: int, *, keep: bool) -> None:
             await _survives(deployment, count)
             with deployment.step("make deploy once more changes nothing"):
                 deployment.run("scripts/deploy.sh", "up")
+            with deployment.step("what every container said is in one place and of one shape"):
+                _gathered(deployment)
         except BaseException:
             typer.echo(deployment.compose("logs", "--tail", "40", may_fail=True)[-8000:], err=True)
             raise
@@ -172,6 +179,18 @@ async def _is_watched() -> None:
             if time.monotonic() > ends_at:
                 raise Failed("Prometheus does not see all instances and workers")
             await asyncio.sleep(1)
+
+
+def _gathered(deployment: Deployment) -> None:
+    """Read what the collector kept. Raises Failed."""
+    kept = deployment.compose("exec", "-T", "logs", "sh", "-c", "cat /logs/day-*.log").split("\n")
+    try:
+        counts = Counter(line["service"] for line in parsed(kept))
+    except (AssertionError, ValueError) as wrong:
+        raise Failed(f"a line has another shape: {wrong}") from None
+    typer.echo(f"   {counts.total()} lines of {len(counts)} services")
+    if missing := set(_SPEAKING) - set(counts):
+        raise Failed(f"the collector has no line of {', '.join(sorted(missing))}")
 
 
 def _restored(deployment: Deployment) -> None:

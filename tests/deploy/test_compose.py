@@ -12,6 +12,7 @@ from tests.house.sources import ROOT
 
 DEPLOY = ROOT / "deploy"
 OURS = {"api-1", "api-2", "worker", "backup"}
+ROOT_WITHOUT_NETWORK = {"prepare-volumes", "logs"}
 STARTS_ONCE = {"database-setup", "prepare-volumes", "restore"}
 
 
@@ -60,9 +61,11 @@ def test_a_container_may_do_no_more_than_it_needs(name):
         assert service["restart"] == "unless-stopped"
         assert service["mem_limit"]
         assert service["cpus"]
-    # Only the one that gives volumes to their owners is root, for a second and without a network.
+    # Root are the one that gives volumes to their owners, for a second, and the one that reads Docker's own files.
     user = str(service.get("user", "10001" if service["image"].startswith("payment-gateway:") else "missing"))
-    assert (user == "0:0") == (name == "prepare-volumes"), user
+    assert (user == "0:0") == (name in ROOT_WITHOUT_NETWORK), user
+    if name in ROOT_WITHOUT_NETWORK:
+        assert service["network_mode"] == "none"
     assert user != "missing"
 
 

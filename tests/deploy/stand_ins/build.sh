@@ -44,3 +44,4 @@ build redis redis:7.4
 build rabbitmq rabbitmq:3.13
 build prometheus prom/prometheus:v2.55.1
 build alertmanager prom/alertmanager:v0.27.0
+build syslog-ng balabit/syslog-ng:4.8.1
