@@ -5,38 +5,25 @@ transaction reads its own snapshot and fails when somebody else wrote a document
 log keeps every committed change in order: it is the change stream that the invariants are held against.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from pymongo import ReturnDocument
-from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import AutoReconnect, PyMongoError
 
 from app.database import _IN_TRANSACTION, Collection, Index
-from tests.simulation.documents import born, matches, updated, value_at
-from tests.simulation.expressions import ABSENT, Document, NotSpoken, field_of, sort_key
+from tests.simulation.documents import Query, Rows, born, chosen, updated
+from tests.simulation.expressions import ABSENT, Document, NotSpoken, field_of
+from tests.simulation.keys import UniqueIndex, conflict, duplicate
 from tests.simulation.loop import pause
+from tests.simulation.trouble import Trouble
 
 T = TypeVar("T")
-Rows = Mapping[Any, Document]
-Query = Mapping[str, Any]
 
 _TRIES = 40
-_WRITE_CONFLICT = 112
-
-
-class Trouble:
-    """Nothing goes wrong; a run passes in one that draws."""
-
-    def loses_command(self) -> bool:
-        """Tell whether a command never reaches the database."""
-        return False
-
-    def loses_answer(self) -> bool:
-        """Tell whether a command was carried out and nobody hears of it."""
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +35,6 @@ class Change:
     collection: str
     before: Document | None
     after: Document | None
-
-
-@dataclass(slots=True)
-class UniqueIndex:
-    """What may exist once, with who has it."""
-
-    declared: Index
-    held: dict[tuple[Any, ...], Any] = field(default_factory=dict)
-    _paths: tuple[tuple[str, ...], ...] = ()
-    _texts: tuple[tuple[str, ...], ...] | None = None
-
-    def __post_init__(self) -> None:
-        self._paths = tuple(tuple(name.split(".")) for name, _ in self.declared.keys)
-        partial = self.declared.partial or {}
-        if all(wanted == {"$type": "string"} for wanted in partial.values()):
-            self._texts = tuple(tuple(name.split(".")) for name in partial)
-
-    def key_of(self, document: Document | None, now: datetime) -> tuple[Any, ...] | None:
-        """Return what the document occupies, None when the index leaves it out."""
-        if document is None:
-            return None
-        if self._texts is None:
-            if not matches(document, self.declared.partial or {}, now=now):
-                return None
-        elif any(not isinstance(field_of(document, path), str) for path in self._texts):
-            return None
-        found = (field_of(document, path) for path in self._paths)
-        return tuple(None if value is ABSENT else value for value in found)
 
 
 @dataclass(slots=True)
@@ -112,7 +71,7 @@ class Database:
             except PyMongoError as error:
                 if not error.has_error_label("TransientTransactionError"):
                     raise
-        raise _conflict()
+        raise conflict()
 
     async def _attempt(self, session: "Transaction", work: Callable[[Any], Awaitable[T]]) -> T:
         _IN_TRANSACTION.set(True)
@@ -151,7 +110,7 @@ class Database:
                 key = index.key_of(document, self.now())
                 holder = index.held.get(key, identity) if key is not None else identity
                 if holder != identity and (name, holder) not in writes:
-                    raise _conflict()
+                    raise conflict()
         self.commits += 1
         for (name, identity), document in writes.items():
             self._apply(name, identity, document)
@@ -192,7 +151,7 @@ class Transaction:
         view = self._view()
         base = self.database.tables[name].get(identity)
         if (name, identity) not in self.writes and base is not view[name].get(identity):
-            raise _conflict()
+            raise conflict()
         for index in self.database.uniques[name]:
             self._refuse_twin(index, name, identity, document)
         self.writes[name, identity] = document
@@ -214,13 +173,13 @@ class Transaction:
         if holder == identity or (name, holder) in self.writes:
             return
         # Only a twin in the snapshot is a duplicate; one that came later is a race that was lost.
-        raise duplicate(index.declared) if index.key_of(self._view()[name].get(holder), now) == key else _conflict()
+        raise duplicate(index.declared) if index.key_of(self._view()[name].get(holder), now) == key else conflict()
 
     def commit(self) -> None:
         """Make the writes visible, all at once. Raises a write conflict when somebody was faster."""
         for (name, identity), base in self._bases.items():
             if self.database.tables[name].get(identity) is not base:
-                raise _conflict()
+                raise conflict()
         if self.writes:
             self.database.apply_all(self.writes)
 
@@ -249,7 +208,7 @@ class Commands:
     ) -> Document | None:
         """Return the first match."""
         view = await self._reach(session)
-        return next(iter(_chosen(view.rows(self.name), _filter(query), self.database.now(), sort=sort)), None)
+        return next(iter(chosen(view.rows(self.name), _filter(query), self.database.now(), sort=sort)), None)
 
     def find(self, query: Query | None = None, projection: Any = None, **options: Any) -> "Cursor":
         """Return a cursor over the matches."""
@@ -258,12 +217,12 @@ class Commands:
     async def count_documents(self, query: Query, *, session: Transaction | None = None, **_: Any) -> int:
         """Count the matches."""
         view = await self._reach(session)
-        return len(_chosen(view.rows(self.name), query, self.database.now()))
+        return len(chosen(view.rows(self.name), query, self.database.now()))
 
     async def distinct(self, key: str, query: Query | None = None, *, session: Transaction | None = None) -> list[Any]:
         """Return each value of a field once."""
         view = await self._reach(session)
-        rows = _chosen(view.rows(self.name), query or {}, self.database.now())
+        rows = chosen(view.rows(self.name), query or {}, self.database.now())
         found = (field_of(row, key.split(".")) for row in rows)
         return list(dict.fromkeys(value for value in found if value is not ABSENT))
 
@@ -295,7 +254,7 @@ class Commands:
     async def update_many(self, query: Query, update: Any, *, session: Transaction | None = None, **_: Any) -> Any:
         """Update every match."""
         view = await self._reach(session)
-        found = _chosen(view.rows(self.name), query, self.database.now())
+        found = chosen(view.rows(self.name), query, self.database.now())
         for row in found:
             self._put(view, row, updated(row, update, now=self.database.now()))
         self._answer(session)
@@ -321,7 +280,7 @@ class Commands:
     async def delete_one(self, query: Query, *, session: Transaction | None = None) -> Any:
         """Remove the first match."""
         view = await self._reach(session)
-        found = _chosen(view.rows(self.name), query, self.database.now())[:1]
+        found = chosen(view.rows(self.name), query, self.database.now())[:1]
         for row in found:
             view.put(self.name, row["_id"], None)
         self._answer(session)
@@ -343,7 +302,7 @@ class Commands:
     async def read(self, query: Query, cursor: "Cursor", session: Transaction | None) -> list[Document]:
         """Return what a cursor walks over."""
         view = await self._reach(session)
-        rows = _chosen(view.rows(self.name), query, self.database.now(), sort=cursor.order)[cursor.skipped :]
+        rows = chosen(view.rows(self.name), query, self.database.now(), sort=cursor.order)[cursor.skipped :]
         return rows[: cursor.most] if cursor.most else rows
 
     async def _reach(self, session: Transaction | None) -> Database | Transaction:
@@ -381,7 +340,7 @@ class Commands:
         sort: Sequence[tuple[str, int]] = (),
     ) -> tuple[Document | None, Document | None]:
         now = self.database.now()
-        found = next(iter(_chosen(view.rows(self.name), query, now, sort=sort)), None)
+        found = next(iter(chosen(view.rows(self.name), query, now, sort=sort)), None)
         if found is not None:
             after = updated(found, update, now=now)
             self._put(view, found, after)
@@ -429,35 +388,7 @@ class Cursor:
             yield row
 
 
-def duplicate(index: Index) -> DuplicateKeyError:
-    """Return the server's complaint about a twin."""
-    message = f"duplicate key in {index.name}"
-    return DuplicateKeyError(message, 11000, {"keyPattern": dict(index.keys), "code": 11000})
-
-
-def _conflict() -> OperationFailure:
-    error = OperationFailure("WriteConflict", _WRITE_CONFLICT)
-    error._add_error_label("TransientTransactionError")
-    return error
-
-
 def _filter(query: Any) -> Query:
     if query is None:
         return {}
     return query if isinstance(query, Mapping) else {"_id": query}
-
-
-def _chosen(rows: Rows, query: Query, now: datetime, *, sort: Sequence[tuple[str, int]] = ()) -> list[Document]:
-    found = [row for row in _candidates(rows, query) if matches(row, query, now=now)]
-    for name, direction in reversed(list(sort.items() if isinstance(sort, Mapping) else sort)):
-        found.sort(key=lambda row, name=name: sort_key(value_at(row, name)), reverse=direction < 0)
-    return found
-
-
-def _candidates(rows: Rows, query: Query) -> Iterator[Document]:
-    identity = query.get("_id")
-    if isinstance(identity, dict):
-        identity = identity.get("$eq")
-    if identity is None:
-        return iter(rows.values())
-    return iter((rows[identity],)) if identity in rows else iter(())

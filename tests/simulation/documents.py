@@ -19,6 +19,9 @@ from tests.simulation.expressions import (
     sort_key,
 )
 
+Rows = Mapping[Any, Document]
+Query = Mapping[str, Any]
+
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "date": (datetime,),
@@ -231,3 +234,20 @@ def _without(document: Document, path: Sequence[str]) -> Document:
         return {key: value for key, value in document.items() if key != path[0]}
     inner = document[path[0]]
     return {**document, path[0]: _without(inner, path[1:])} if isinstance(inner, dict) else document
+
+
+def chosen(rows: Rows, query: Query, now: datetime, *, sort: Sequence[tuple[str, int]] = ()) -> list[Document]:
+    """Return the documents that match, in order."""
+    found = [row for row in _candidates(rows, query) if matches(row, query, now=now)]
+    for name, direction in reversed(list(sort.items() if isinstance(sort, Mapping) else sort)):
+        found.sort(key=lambda row, name=name: sort_key(value_at(row, name)), reverse=direction < 0)
+    return found
+
+
+def _candidates(rows: Rows, query: Query) -> Iterator[Document]:
+    identity = query.get("_id")
+    if isinstance(identity, dict):
+        identity = identity.get("$eq")
+    if identity is None:
+        return iter(rows.values())
+    return iter((rows[identity],)) if identity in rows else iter(())

@@ -31,9 +31,9 @@ from app.gateways.port import (
 from app.kit.money import Money
 from app.kit.scope import Scope
 from app.payments.intents import KEY_LEASE_SECONDS
-from tests.simulation.database import Trouble
 from tests.simulation.loop import HOST, Loop, pause
 from tests.simulation.processor import Processor, body_of
+from tests.simulation.trouble import Trouble
 
 T = TypeVar("T")
 
