@@ -81,6 +81,7 @@ def api(*, reload: Annotated[bool, typer.Option("--reload", help="Restart when t
 @app.command()
 def worker() -> None:
     """Apply the processor's events and check open payments, until told to stop."""
+    from app.health.exporter import MetricsPortTaken
     from app.worker import run_worker
 
     ready_file = os.environ.get("WORKER_READY_FILE")
@@ -88,7 +89,11 @@ def worker() -> None:
 
     async def work() -> None:
         await _until_the_database_answers(settings)
-        await run_worker(settings, ready_file=Path(ready_file) if ready_file else None)
+        try:
+            await run_worker(settings, ready_file=Path(ready_file) if ready_file else None)
+        except MetricsPortTaken as taken:
+            typer.echo(f"Stopped: {taken.strerror}", err=True)
+            raise typer.Exit(3) from None
 
     _run_async(work())
 

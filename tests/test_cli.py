@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,19 @@ def test_g5_a_database_that_does_not_answer_ends_every_command_in_one_sentence(c
 def test_t9_what_is_no_address_of_a_database_is_refused(command):
     result = command("api", MONGODB_URL="mongodb://somewhere:port")
     assert (result.exit_code, result.output) == (2, "Refused: MONGODB_URL is no address of a database (ValueError).\n")
+
+
+def test_a_worker_whose_port_for_metrics_is_taken_says_so_in_one_sentence(command, mongodb_url, database_name):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        mongodb = {"MONGODB_URL": mongodb_url, "DATABASE_NAME": f"{database_name}-cli"}
+        result = command("worker", HOST="127.0.0.1", WORKER_METRICS_PORT=port, **mongodb)
+    with MongoClient(mongodb_url) as client:
+        client.drop_database(f"{database_name}-cli")
+    assert result.exit_code == 3
+    said = result.output.splitlines()[-1]
+    assert said.startswith(f"Stopped: Port {port} at 127.0.0.1 cannot be used"), said
+    assert said.endswith("Choose another WORKER_METRICS_PORT.")
 
 
 def test_migrate_makes_the_database(command, mongodb_url, database_name):

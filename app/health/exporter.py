@@ -12,9 +12,13 @@ from app.web.metrics import Metrics
 _GRACE_SECONDS = 1.0
 
 
+class MetricsPortTaken(OSError):
+    """Somebody else listens at the worker's port for its metrics; the message is a sentence for whoever starts it."""
+
+
 @asynccontextmanager
 async def exporting(health: Health, metrics: Metrics, scraper: Scraper, *, host: str, port: int) -> AsyncIterator[None]:
-    """Show the metrics at this address until the block ends; port 0 shows them to nobody. Raises OSError when taken."""
+    """Show the metrics at this address until the block ends; port 0 shows them to nobody. Raises MetricsPortTaken."""
     if not port:
         yield
         return
@@ -29,7 +33,11 @@ async def exporting(health: Health, metrics: Metrics, scraper: Scraper, *, host:
     runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=_GRACE_SECONDS)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            message = f"Port {port} at {host} cannot be used ({error.strerror}). Choose another WORKER_METRICS_PORT."
+            raise MetricsPortTaken(error.errno, message) from None
         yield
     finally:
         await runner.cleanup()

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from app.database import Database
-from app.health.exporter import exporting
+from app.health.exporter import MetricsPortTaken, exporting
 from app.health.exposition import Scraper
 from app.health.service import Health
 from app.kit.clock import MovableClock
@@ -54,7 +54,7 @@ async def test_port_nought_shows_nothing_to_nobody(health: Any) -> None:
 async def test_a_port_that_is_taken_is_said(health: Any) -> None:
     port, scraper = free_port(), Scraper(token=TOKEN, is_production=True)
     async with exporting(health, Metrics.create(), scraper, host="127.0.0.1", port=port):
-        with pytest.raises(OSError, match=str(port)):
+        with pytest.raises(MetricsPortTaken, match=f"Port {port} .* WORKER_METRICS_PORT"):
             async with exporting(health, Metrics.create(), scraper, host="127.0.0.1", port=port):
                 pass
 
