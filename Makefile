@@ -14,7 +14,7 @@ PYTEST_ARGS ?=
 # Debian packages that the tests need; installed through apt where that is allowed.
 TEST_PACKAGES ?= rabbitmq-server redis-server chromium fonts-lohit-deva nginx prometheus prometheus-alertmanager docker-compose syslog-ng-core
 
-# Of `make chaos`: the first seed, how many in a row, the length of the load in seconds (0 means 210, and longer until
+# Of `make chaos`: the first seed, how many in a row, the length of the load in seconds (0 means 180, and longer until
 # 10,000 operations are done), a deliberately broken build, and whether payments are checked on a schedule.
 SEED ?= 1
 SEEDS ?= 1
@@ -84,7 +84,7 @@ bench: ## Measure throughput and latency, and draw the picture
 	@scripts/environment.sh dev
 	@exec $(PY) -m benchmarks.run $(ARGS)
 
-chaos: ## Run the product under faults: SEED=1 SEEDS=1 SECONDS=210 MUTANT= JANITOR=on
+chaos: ## Run the product under faults: SEED=1 SEEDS=1 SECONDS=180 MUTANT= JANITOR=on
 	@scripts/environment.sh dev
 	@exec $(PY) -m tests.chaos --seed $(SEED) --seeds $(SEEDS) --seconds $(SECONDS) --mutant '$(MUTANT)' \
 		$(if $(filter off,$(JANITOR)),--no-janitor,--janitor)

@@ -201,6 +201,8 @@ class OutboxStore:
         return Backlog(count, oldest["due_at"] if oldest else None)
 
     async def _claim(self, which: Document, changes: Document) -> ClaimedItem | None:
+        # Acknowledged by a majority, as every write: so is then the fact that the item came with, which a handler reads
+        # at a majority. With less a handler could miss it, and end work that it never saw.
         document = await self._items.find_one_and_update(
             {**which, **_WAITING},
             [{"$set": changes}],

@@ -15,7 +15,7 @@ from tests.chaos.run import Plan, Result, run
 
 _ARTIFACTS = Path("artifacts/chaos").resolve()
 _MUTANT_SECONDS = 18.0
-_LOAD_SECONDS, _LOAD_OPERATIONS = 210.0, 10_000
+_LOAD_SECONDS, _LOAD_OPERATIONS = 180.0, 10_000
 
 
 def main(
