@@ -27,6 +27,7 @@ from app.database import TRANSACTION_SECONDS, Collection, Database, unhurried
 from app.disputes import store as disputes_store
 from app.gateways.razorpay.events import RazorpayEventReader
 from app.gateways.razorpay.factory import RazorpayGateways
+from app.gateways.razorpay.people import RazorpayPeopleReader
 from app.gateways.razorpay.transport import Limits
 from app.health import heartbeats as heartbeats_store
 from app.health.heartbeats import Heartbeats
@@ -312,6 +313,7 @@ def _inbox(
         store=InboxStore(database),
         secrets=merchants,
         reader=RazorpayEventReader(),
+        people=RazorpayPeopleReader(),
         outcomes=outcomes,
         refunds=refunds.outcomes,
         disputes=disputes.outcomes,

@@ -6,11 +6,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from app.auth.models import Permission
 from app.dashboard.confirming import Question, ask, carry_out
 from app.dashboard.door import HOME, desk_of
 from app.dashboard.listing import chosen, filters_of, options_of, pager_of, text_of, window_of
 from app.dashboard.route import DashboardRoute
 from app.inbox.models import EventState
+from app.inbox.schemas import payload_of
 from app.inbox.store import EventFilter
 from app.kit.ids import Prefix
 
@@ -35,10 +37,12 @@ async def dashboard_events(request: Request) -> Response:
 
 @router.get("/{event_id}")
 async def dashboard_event(event_id: str, request: Request) -> Response:
-    """Show an event as it arrived."""
+    """Show an event as it arrived, with the people in it masked for whoever may not read them whole."""
     desk = desk_of(request)
     event = await desk.door.inbox.get_event(desk.scope, event_id)
-    return await desk.show("event.html", event=event, content=_read(event.body))
+    is_open = desk.may(Permission.CUSTOMERS_READ)
+    content = _read(event.body) if is_open else payload_of(event, read=desk.door.inbox.people.masked)
+    return await desk.show("event.html", event=event, content=content, is_open=is_open)
 
 
 @router.get("/{event_id}/replay")

@@ -34,7 +34,10 @@ TRANSITIONS = Transitions(
 
 @dataclass(frozen=True, slots=True)
 class InboxEvent:
-    """One event. `body` is exactly what arrived: the signature is over these bytes."""
+    """One event. `body` is exactly what arrived: the signature is over these bytes.
+
+    Since `erased_at` it is what is left of that without whoever it speaks of; `body_digest` stays that of what arrived.
+    """
 
     id: str
     scope: Scope
@@ -50,6 +53,7 @@ class InboxEvent:
     applied_at: datetime | None = None
     payment_id: str | None = None
     reason: str | None = None
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

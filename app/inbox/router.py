@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from app.auth.models import Permission
 from app.inbox.schemas import EventDetail, EventQuery, EventRead, Receipt
 from app.inbox.service import Inbox
 from app.kit.clock import Clock
@@ -65,10 +66,11 @@ async def events_list(
 
 @router.get("/events/{event_id}", summary="Inspect an event")
 async def events_get(event_id: str, principal: CurrentPrincipal, request: Request) -> Success[EventDetail]:
-    """Return an event with its payload."""
+    """Return an event with its payload. Without `customers:read` the people in it are masked."""
     door = _door(request)
     event = await door.inbox.get_event(principal.scope, event_id)
-    return ok(EventDetail.of(event), "Event.", now=door.clock.now())
+    masked = None if Permission.CUSTOMERS_READ in principal.permissions else door.inbox.people.masked
+    return ok(EventDetail.whole(event, masked=masked), "Event.", now=door.clock.now())
 
 
 @router.post("/events/{event_id}/replay", summary="Replay an event")

@@ -1,5 +1,6 @@
 """What the inbox's API shows."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -10,6 +11,9 @@ from app.kit.ids import Prefix
 from app.web.envelope import Timestamp
 from app.web.gate import read_json
 from app.web.paging import PageQuery
+
+Mask = Callable[[bytes], Any]
+"""Reads a body, with the people in it masked."""
 
 EventType = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z_]{1,40}(\.[a-z_]{1,40}){1,4}$")]
 
@@ -56,17 +60,27 @@ class EventRead(BaseModel):
 
 
 class EventDetail(EventRead):
-    """An event with what it said. `payload` is null when the body can't be read as JSON."""
+    """An event with what it said. `payload` is null when the body can't be read as JSON.
 
-    body_digest: str
+    `masked` tells whether people in it are shortened, for want of `customers:read`; since `erased_at` nobody is in it.
+    """
+
+    body_digest: Annotated[str, Field(description="SHA-256 of the body as it arrived.")]
     size_bytes: int
+    masked: bool
+    erased_at: Timestamp | None
     payload: Annotated[Any, Field(description="The body as JSON.")]
 
     @classmethod
-    def of(cls, event: InboxEvent) -> "EventDetail":
-        """Show an event in full."""
+    def whole(cls, event: InboxEvent, *, masked: Mask | None) -> "EventDetail":
+        """Show an event, as it arrived or through a mask."""
         return cls.model_construct(
-            **_facts(event), body_digest=event.body_digest, size_bytes=len(event.body), payload=_payload(event.body)
+            **_facts(event),
+            body_digest=event.body_digest,
+            size_bytes=len(event.body),
+            masked=masked is not None,
+            erased_at=event.erased_at,
+            payload=payload_of(event, read=masked or read_json),
         )
 
 
@@ -85,8 +99,9 @@ def _facts(event: InboxEvent) -> dict[str, Any]:
     }
 
 
-def _payload(body: bytes) -> Any:
+def payload_of(event: InboxEvent, *, read: Mask) -> Any:
+    """Return what an event says, None when it can't be read."""
     try:
-        return read_json(body)
+        return read(event.body)
     except Exception:  # noqa: BLE001  an unreadable body is shown as absent, whatever is wrong with it
         return None

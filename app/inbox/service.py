@@ -17,6 +17,7 @@ from app.database import Session
 from app.disputes.models import Source as DisputeSource
 from app.disputes.outcomes import DisputeOutcomes
 from app.disputes.outcomes import Match as DisputeMatch
+from app.gateways.people import PeopleReader
 from app.gateways.port import EventReader, GatewayEvent, GatewayPayment
 from app.inbox.models import ClaimedEvent, EventState, InboxEvent
 from app.inbox.store import EventFilter, InboxStore, LeaseLost
@@ -91,6 +92,7 @@ class Inbox:
     store: InboxStore
     secrets: WebhookSecrets
     reader: EventReader
+    people: PeopleReader
     outcomes: Outcomes
     refunds: RefundOutcomes
     disputes: DisputeOutcomes

@@ -245,4 +245,5 @@ def _from_document(document: Document) -> InboxEvent:
         applied_at=document["applied_at"],
         payment_id=document["payment_id"],
         reason=document["reason"],
+        erased_at=document.get("erased_at"),
     )

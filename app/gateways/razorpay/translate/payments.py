@@ -184,7 +184,7 @@ def _shown(shape: PaymentShape) -> dict[str, Any]:
         refund_status=shape.refund_status,
         bank=shape.bank,
         wallet=shape.wallet,
-        vpa=_masked_vpa(shape.vpa),
+        vpa=masked_vpa(shape.vpa),
         card=_shown_card(shape.card),
         acquirer_data=shown_acquirer(shape.acquirer_data),
         fee=shape.fee,
@@ -197,7 +197,7 @@ def _shown(shape: PaymentShape) -> dict[str, Any]:
     )
 
 
-def _masked_vpa(vpa: str | None) -> str | None:
+def masked_vpa(vpa: str | None) -> str | None:
     """Return a UPI address with only the first character of its user: enough to recognise one's own."""
     user, separator, handle = (vpa or "").partition("@")
     if not user or not separator or _HANDLE.fullmatch(handle) is None:
