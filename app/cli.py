@@ -26,6 +26,11 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Payment Gate
 outbox_app = typer.Typer(no_args_is_help=True, help="Look at the outbox of all merchants, and replay what is parked.")
 app.add_typer(outbox_app, name="outbox")
 
+erasures_app = typer.Typer(
+    no_args_is_help=True, help="The list of erased customers: keep it, and apply it to a restored backup."
+)
+app.add_typer(erasures_app, name="erasures")
+
 
 def main() -> None:
     """Run the command line."""
@@ -316,6 +321,35 @@ def outbox_replay(item_ids: Annotated[list[str], typer.Argument(metavar="ID...",
             raise typer.Exit(1)
 
     asyncio.run(_with_wiring(replay))
+
+
+@erasures_app.command(name="list")
+def erasures_list() -> None:
+    """Print every erasure of all merchants, one a line as JSON: keep it beside the backups. It names nobody."""
+    from app.customers.erasures import lines_of
+
+    async def show(wiring: "Wiring") -> None:
+        async for line in lines_of(wiring.customers.erasing):
+            typer.echo(line)
+
+    asyncio.run(_with_wiring(show))
+
+
+@erasures_app.command(name="apply")
+def erasures_apply(path: Annotated[Path, typer.Argument(help="What `erasures list` printed.", exists=True)]) -> None:
+    """Erase again whom a restored backup has brought back; whoever is erased already stays so."""
+    from app.customers.erasures import apply_lines
+
+    async def erase(wiring: "Wiring") -> None:
+        await wiring.start()
+        try:
+            again, known = await apply_lines(wiring.customers.erasing, path.read_text().splitlines())
+        except ValueError as refusal:
+            typer.echo(f"Nothing was erased: {refusal}.", err=True)
+            raise typer.Exit(2) from None
+        typer.echo(f"{again} customers are being erased again; {known} were erased already.")
+
+    asyncio.run(_with_wiring(erase))
 
 
 async def _with_wiring(work: Callable[["Wiring"], Awaitable[None]], *, database_name: str = "") -> None:

@@ -199,6 +199,7 @@ def _give(app: FastAPI, settings: Settings, built: Wiring) -> None:
     state.disputes = built.disputes.disputes
     state.links = built.links.links
     state.customers = built.customers.customers
+    state.erasing = built.customers.erasing
     state.link_door = built.links.door
     state.suspense = built.suspense
     state.ledger_door = LedgerDoor(ledger=built.ledger, checks=built.book_checks, clock=built.clock)
@@ -235,6 +236,7 @@ def _dashboard_door(built: Wiring, streams: Streams) -> DashboardDoor:
         outcomes=built.outcomes,
         links=built.links.links,
         customers=built.customers.customers,
+        erasing=built.customers.erasing,
         refunds=built.refunds.refunds,
         disputes=built.disputes.disputes,
         suspense=built.suspense,

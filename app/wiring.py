@@ -22,6 +22,7 @@ from app.auth.sessions import Sessions
 from app.backups.service import Backups
 from app.checkout.service import Checkout
 from app.config import Settings
+from app.customers import erasures_store
 from app.customers import store as customers_store
 from app.database import TRANSACTION_SECONDS, Collection, Database, unhurried
 from app.disputes import store as disputes_store
@@ -36,8 +37,8 @@ from app.idempotency import store as idempotency_store
 from app.idempotency.service import Idempotency
 from app.idempotency.store import IdempotencyStore
 from app.inbox import store as inbox_store
+from app.inbox.erasing import EventErasing
 from app.inbox.service import Inbox
-from app.inbox.store import InboxStore
 from app.kit.clock import Clock, SystemClock
 from app.kit.extras import load_extra
 from app.kit.ids import Ids, Prefix, RandomIds
@@ -78,7 +79,7 @@ from app.webhooks import store as webhook_store
 from app.wiring_analytics import AnalyticsRoom, analytics_of
 from app.wiring_backups import backups_of
 from app.wiring_checkout import checkout_of
-from app.wiring_customers import CustomerRoom, customers_of
+from app.wiring_customers import CustomerRoom, customers_of, event_erasing_of
 from app.wiring_disputes import DisputeRoom, disputes_of
 from app.wiring_identity import identity_of, merchants_of
 from app.wiring_ledger import LEDGER_COLLECTIONS, ledger_of
@@ -107,6 +108,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     *inbox_store.COLLECTIONS,
     *analytics_store.COLLECTIONS,
     *customers_store.COLLECTIONS,
+    *erasures_store.COLLECTIONS,
     *recovery_store.COLLECTIONS,
     *recovery_findings.COLLECTIONS,
     *webhook_store.COLLECTIONS,
@@ -215,7 +217,8 @@ def wire(
     links = links_of(settings, database, payments["payments"], outbox, merchants)
     recovery = recovery_of(database, metrics, merchants, ground["leases"], Rooms(payments, refunds, disputes))
     webhooks = webhooks_of(settings, database, metrics, merchants)
-    customers = customers_of(settings, database, payments["outcomes"], outbox)
+    events = event_erasing_of(payments["outcomes"], RazorpayPeopleReader())
+    customers = customers_of(settings, database, payments["outcomes"], outbox, audit, events)
     return Wiring(
         settings=settings,
         clock=clock,
@@ -235,7 +238,7 @@ def wire(
         customers=customers,
         links=links,
         checkout=checkout_of(settings, merchants, payments, refunds),
-        inbox=_inbox(database, merchants, payments["outcomes"], refunds, disputes, metrics),
+        inbox=_inbox(events, merchants, payments["outcomes"], refunds, disputes, metrics),
         health=_health(settings, database, metrics, clock, processor),
         **ground,
         **identity,
@@ -302,7 +305,7 @@ def _health(
 
 
 def _inbox(
-    database: Database,
+    events: EventErasing,
     merchants: Merchants,
     outcomes: Outcomes,
     refunds: RefundRoom,
@@ -310,10 +313,10 @@ def _inbox(
     metrics: Metrics,
 ) -> Inbox:
     return Inbox(
-        store=InboxStore(database),
+        store=events.store,
         secrets=merchants,
         reader=RazorpayEventReader(),
-        people=RazorpayPeopleReader(),
+        erasing=events,
         outcomes=outcomes,
         refunds=refunds.outcomes,
         disputes=disputes.outcomes,

@@ -1,16 +1,25 @@
-"""The part of wiring that joins customers with the payments that they are gathered from."""
+"""The part of wiring that joins customers with the payments that they are gathered from, and what erases them."""
 
 from dataclasses import dataclass
 
+from app.audit.service import Audit
 from app.config import Settings
+from app.customers.erasing import Erasing
+from app.customers.erasures_store import ErasureStore
 from app.customers.gathering import Gathering
 from app.customers.keys import CustomerKeys
 from app.customers.service import Customers
 from app.customers.store import CustomerStore
 from app.customers.tasks import CustomerJobs
 from app.database import Database
+from app.disputes.store import DisputeStore
+from app.gateways.people import PeopleReader
+from app.idempotency.store import IdempotencyStore
+from app.inbox.erasing import EventErasing
+from app.inbox.store import InboxStore
 from app.outbox.service import Outbox
 from app.payments.outcomes import Outcomes
+from app.payments.payer_store import PayerStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +28,36 @@ class CustomerRoom:
 
     customers: Customers
     gathering: Gathering
+    erasing: Erasing
     jobs: CustomerJobs
 
 
-def customers_of(settings: Settings, database: Database, outcomes: Outcomes, outbox: Outbox) -> CustomerRoom:
+def event_erasing_of(outcomes: Outcomes, people: PeopleReader) -> EventErasing:
+    """Join what takes people out of stored events; database and clock are those of payments."""
+    database = outcomes.store.database
+    return EventErasing(InboxStore(database), people, PayerStore(database), outcomes.clock)
+
+
+def customers_of(
+    settings: Settings, database: Database, outcomes: Outcomes, outbox: Outbox, audit: Audit, events: EventErasing
+) -> CustomerRoom:
     """Join the services; clock, ids and what opens a payer are those of payments."""
     secret, previous = settings.secret_key.get_secret_value(), settings.secret_key_previous.get_secret_value()
     store, keys = CustomerStore(database), CustomerKeys.of(secret, previous)
     gathering = Gathering(store=store, payments=outcomes.store, payers=outcomes.payers, keys=keys, ids=outcomes.ids)
     customers = Customers(store=store, payments=outcomes.store, payers=outcomes.payers, keys=keys, clock=outcomes.clock)
-    return CustomerRoom(customers=customers, gathering=gathering, jobs=CustomerJobs(gathering, outbox))
+    erasing = Erasing(
+        store=ErasureStore(database),
+        customers=store,
+        payments=events.payers,
+        payers=outcomes.payers,
+        keys=keys,
+        events=events,
+        disputes=DisputeStore(database),
+        answers=IdempotencyStore(database),
+        outbox=outbox,
+        audit=audit,
+        clock=outcomes.clock,
+    )
+    jobs = CustomerJobs(gathering, erasing, outbox)
+    return CustomerRoom(customers=customers, gathering=gathering, erasing=erasing, jobs=jobs)

@@ -27,6 +27,9 @@ class Permission(StrEnum):
     CUSTOMERS_READ = "customers:read"
     """To read whole the e-mail addresses and telephone numbers that `payments:read` shows masked."""
 
+    CUSTOMERS_ERASE = "customers:erase"
+    """To take everything personal of a customer out of the database, for good."""
+
 
 class Role(StrEnum):
     """What a user is to the merchant, from most to least."""

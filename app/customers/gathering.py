@@ -60,7 +60,9 @@ class Gathering:
             known = customer or self._fresh(scope, payer, names, now)
             return self._named(known, payer, names, now).counted(before, now), now
 
-        return await self.store.change_customer(scope, payment.id, own_keys=names.own, change=change)
+        return await self.store.change_customer(
+            scope, payment.id, own_keys=names.own, made_at=payment.created_at, change=change
+        )
 
     def _fresh(self, scope: Scope, payer: Payer, names: Names, now: Purchase) -> Customer:
         return Customer(

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 
 from app.kit.scope import Scope
+from app.kit.transitions import Transitions
 
 MOST_KEYS = 20
 """By how many addresses and numbers a customer is found: whoever comes with a new one each time loses the oldest."""
@@ -86,3 +88,59 @@ class Customer:
             first_paid_at=min(self.first_paid_at, now.paid_at),
             last_paid_at=max(self.last_paid_at, now.paid_at),
         )
+
+
+class ErasureState(StrEnum):
+    """How far an erasure is.
+
+    While it is `watching`, everything that was here is erased, and what came late is looked for once more.
+    """
+
+    RUNNING = "running"
+    WATCHING = "watching"
+    DONE = "done"
+
+
+ERASURE_TRANSITIONS = Transitions(
+    {
+        ErasureState.RUNNING: frozenset({ErasureState.WATCHING}),
+        ErasureState.WATCHING: frozenset({ErasureState.DONE}),
+        ErasureState.DONE: frozenset(),
+    }
+)
+
+
+class ErasureStep(StrEnum):
+    """What an erasure walks through, in this order."""
+
+    COUNTED = "counted"
+    """The payments that were counted for them."""
+
+    PAYERS = "payers"
+    """All payments that say who paid: one may name them that was not completed, or not counted yet."""
+
+    EVENTS = "events"
+    """All events of the processor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """That a customer is erased, and how far that is. It says who it was by keyed digests only.
+
+    Attributes:
+        own: their identity's keys: whoever has one is not made a customer again by a payment from before `began_at`.
+        position: the last id of the step that was looked at.
+        payments: of how many payments the payer was taken out; `events` and `disputes` likewise.
+    """
+
+    customer_id: str
+    scope: Scope
+    own: tuple[str, ...]
+    began_at: datetime
+    state: ErasureState = ErasureState.RUNNING
+    step: ErasureStep = ErasureStep.COUNTED
+    position: str = ""
+    payments: int = 0
+    events: int = 0
+    disputes: int = 0
+    ended_at: datetime | None = None

@@ -5,9 +5,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from app.audit.service import Actor
 from app.auth.models import Permission
+from app.customers.erasing import Erasing
 from app.customers.models import Customer
-from app.customers.schemas import CustomerPaymentsQuery, CustomerQuery, CustomerRead, CustomerSearch, CustomersFound
+from app.customers.schemas import (
+    CustomerPaymentsQuery,
+    CustomerQuery,
+    CustomerRead,
+    CustomerSearch,
+    CustomersFound,
+    ErasureRead,
+)
 from app.customers.service import Customers
 from app.kit.clock import Clock
 from app.kit.scope import Scope
@@ -27,6 +36,7 @@ class Desk:
 
     principal: Principal
     customers: Customers
+    erasing: Erasing
     clock: Clock
     addresses: CheckoutAddresses
 
@@ -34,6 +44,11 @@ class Desk:
     def scope(self) -> Scope:
         """Return whose customers they are."""
         return self.principal.scope
+
+    @property
+    def actor(self) -> Actor:
+        """Return who did it, for the audit log."""
+        return Actor(kind=self.principal.subject_kind.value, id=self.principal.subject_id)
 
     def show(self, customer: Customer) -> CustomerRead:
         """Return a customer as whoever asks may see them."""
@@ -47,7 +62,8 @@ class Desk:
 
 def _desk(request: Request) -> Desk:
     state = request.app.state
-    return Desk(current_principal(request), state.customers, state.clock, state.payments.addresses)
+    who = current_principal(request)
+    return Desk(who, state.customers, state.erasing, state.clock, state.payments.addresses)
 
 
 @router.get("/customers", summary="List customers")
@@ -83,3 +99,19 @@ async def customers_payments_list(
     desk = _desk(request)
     found = await desk.customers.list_payments(desk.scope, customer_id, window=query.window())
     return ok(found.read(desk.show_payment), "Payments.", now=desk.clock.now())
+
+
+@router.post("/customers/{customer_id}/erasure", status_code=202, summary="Erase a customer")
+async def customers_erase(customer_id: str, request: Request) -> Success[ErasureRead]:
+    """Take everything personal of a customer out, for good; payments, refunds and the books stay. Ask again at will."""
+    desk = _desk(request)
+    erasure = await desk.erasing.erase_customer(desk.scope, customer_id, actor=desk.actor)
+    return ok(ErasureRead.of(erasure), "The customer is being erased.", now=desk.clock.now())
+
+
+@router.get("/customers/{customer_id}/erasure", summary="See how far an erasure is")
+async def customers_erasure_get(customer_id: str, request: Request) -> Success[ErasureRead]:
+    """Return how far the erasure of a customer is."""
+    desk = _desk(request)
+    erasure = await desk.erasing.get_erasure(desk.scope, customer_id)
+    return ok(ErasureRead.of(erasure), "Erasure.", now=desk.clock.now())

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from app.customers.models import Customer
+from app.customers.models import Customer, Erasure, ErasureState
 from app.gateways.payer import Payer
 from app.kit.contacts import EMAIL_LENGTH, PHONE_LENGTH, masked_email, masked_phone
 from app.kit.ids import Prefix
@@ -81,6 +81,36 @@ class CustomerRead(BaseModel):
     def of(cls, customer: Customer, payer: Payer, *, is_open: bool) -> Self:
         """Show a customer, whole or masked."""
         return cls(**_facts(customer, payer if is_open else masked(payer), is_open=is_open))
+
+
+class ErasureRead(BaseModel):
+    """How far the erasure of a customer is, and out of how much they were taken so far.
+
+    While it is `watching` nothing of them is left, and what comes late is looked for once more.
+    """
+
+    customer_id: Annotated[str, Field(examples=["cus_01KAQ7X2V8M3TZB5C6D9EFGHJK"])]
+    status: ErasureState
+    livemode: bool
+    payments: int
+    events: int
+    disputes: int
+    began_at: Timestamp
+    ended_at: Timestamp | None
+
+    @classmethod
+    def of(cls, erasure: Erasure) -> Self:
+        """Show an erasure."""
+        return cls(
+            customer_id=erasure.customer_id,
+            status=erasure.state,
+            livemode=erasure.scope.livemode,
+            payments=erasure.payments,
+            events=erasure.events,
+            disputes=erasure.disputes,
+            began_at=erasure.began_at,
+            ended_at=erasure.ended_at,
+        )
 
 
 class CustomersFound(BaseModel):

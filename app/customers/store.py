@@ -9,7 +9,8 @@ from bson.int64 import Int64
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from app.customers.models import Customer, Purchase, Turnover
+from app.customers.erasures_store import ErasureStore
+from app.customers.models import Customer, Erasure, Purchase, Turnover
 from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session
 from app.kit.clock import to_rfc3339
 from app.kit.scope import Mode, Scope
@@ -81,14 +82,40 @@ class CustomerStore:
         cursor = self._purchases.find(query, {"_id": 1}).sort(window.sort()).limit(window.fetch_limit)
         return [row["_id"] async for row in cursor]
 
-    async def change_customer(self, scope: Scope, payment_id: str, *, own_keys: Sequence[str], change: Change) -> bool:
+    async def list_counted(self, scope: Scope, customer_id: str, *, after: str, limit: int) -> list[str]:
+        """Return the payments that were counted for somebody, in the order of their ids, behind one."""
+        query = {**_in(scope), "customer_id": customer_id, "_id": {"$gt": after}}
+        return [row["_id"] async for row in self._purchases.find(query, {"_id": 1}).sort("_id", 1).limit(limit)]
+
+    async def has_payment_of(self, scope: Scope, customer_id: str, payment_ids: Sequence[str]) -> bool:
+        """Tell whether one of some payments was counted for somebody."""
+        query = {**_in(scope), "_id": {"$in": list(payment_ids)}, "customer_id": customer_id}
+        return await self._purchases.find_one(query, {"_id": 1}) is not None
+
+    async def remove_customers(self, scope: Scope, erasure: Erasure, *, session: Session) -> None:
+        """Remove whoever is erased, also under the id under which they were made anew of payments from before.
+
+        What each payment added stays: it says of nobody who they are, and which payments were theirs.
+        """
+        again = {"identity": {"$in": list(erasure.own)}, "first_paid_at": {"$lte": erasure.began_at}}
+        either = {"$or": [{"_id": erasure.customer_id}, again]}
+        await self._customers.delete_many({**_in(scope), **either}, session=session)
+
+    async def change_customer(
+        self, scope: Scope, payment_id: str, *, own_keys: Sequence[str], made_at: datetime, change: Change
+    ) -> bool:
         """Write what a payment changes about its customer, in one transaction; tell whether it changed anything.
+
+        Nothing, when whoever paid was erased after the payment was made.
 
         The customer is whose the payment was counted for before, else who has one of their own keys. Two payments of
         one customer at once follow each other: the later transaction begins anew.
         """
+        erasures = ErasureStore(self.database)
 
         async def work(session: Session) -> bool:
+            if await erasures.covers(scope, own_keys, made_at=made_at, session=session):
+                return False
             row = await self._purchases.find_one({"_id": payment_id, **_in(scope)}, session=session)
             before = None if row is None else row["customer_id"]
             found = await self._find(scope, before, own_keys, session)

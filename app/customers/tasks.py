@@ -6,6 +6,7 @@ The work stands in the lane for what can wait, so that no merchant's news waits 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.customers.erasing import ERASE, Erasing
 from app.customers.gathering import Gathering
 from app.outbox.handlers import Handler
 from app.outbox.models import Item, Lane, job
@@ -22,11 +23,12 @@ class CustomerJobs:
     """The outbox's jobs that this room does. Doing one twice changes nothing."""
 
     gathering: Gathering
+    erasing: Erasing
     outbox: Outbox
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handler of each job by its name."""
-        return {GATHER: self.gather}
+        return {GATHER: self.gather, ERASE: self.erase}
 
     async def hear(self, item: Item) -> None:
         """Make work of an event that changes what a customer paid; heard twice, it is the same piece of work."""
@@ -39,3 +41,7 @@ class CustomerJobs:
     async def gather(self, item: Item) -> None:
         """Count a payment. Raises PyMongoError: try again."""
         await self.gathering.gather_payment(item.scope, item.subject)
+
+    async def erase(self, item: Item) -> None:
+        """Bring an erasure on. Raises PyMongoError: try again."""
+        await self.erasing.carry_on(item.scope, item.subject)

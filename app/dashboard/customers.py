@@ -10,7 +10,9 @@ from starlette.responses import Response
 
 from app.auth.models import Permission
 from app.customers.models import Customer
+from app.customers.problems import CustomerInDispute
 from app.customers.schemas import masked
+from app.dashboard.confirming import Question, ask
 from app.dashboard.door import HOME, Desk, desk_of
 from app.dashboard.listing import pager_of, window_of
 from app.dashboard.route import DashboardRoute
@@ -61,6 +63,39 @@ async def dashboard_customer(customer_id: str, request: Request) -> Response:
         payments=found.rows,
         pager=pager_of(request, window, found, id_of=lambda payment: payment.id),
     )
+
+
+@router.get("/{customer_id}/erase")
+async def dashboard_customer_erase_page(customer_id: str, request: Request) -> Response:
+    """Ask whether to erase somebody."""
+    desk = desk_of(request)
+    customer = await desk.door.customers.get_customer(desk.scope, customer_id)
+    payer = shown(desk, customer)[1]
+    question = Question(
+        title="Erase this customer?",
+        says=[
+            "Their address, number and name are taken out of everything that is kept here. This can't be taken back.",
+            "Payments, refunds and the ledger stay as they are; nothing says any more whose they were.",
+            "What you wrote yourself into references, descriptions and metadata stays too.",
+            "The processor keeps its own records, and older backups keep theirs until they are removed.",
+        ],
+        button="Erase the customer",
+        back=_page(customer.id),
+        tone="danger",
+        facts=[("Customer", payer.email or payer.phone or customer.id), ("Payments", customer.payments)],
+    )
+    return await ask(desk, question)
+
+
+@router.post("/{customer_id}/erase")
+async def dashboard_customer_erase(customer_id: str, request: Request) -> Response:
+    """Erase somebody; where they stood there is nobody afterwards, so the list is shown."""
+    desk = desk_of(request)
+    try:
+        await desk.door.erasing.erase_customer(desk.scope, customer_id, actor=desk.actor)
+    except CustomerInDispute as problem:
+        return desk.refused(_page(customer_id), problem)
+    return desk.done(f"{HOME}/customers", "customer_erased")
 
 
 def shown(desk: Desk, customer: Customer) -> tuple[Customer, Payer]:

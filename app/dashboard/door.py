@@ -15,6 +15,7 @@ from app.auth.keys import ApiKeys
 from app.auth.models import Permission
 from app.auth.service import Accounts
 from app.auth.sessions import Sessions
+from app.customers.erasing import Erasing
 from app.customers.service import Customers
 from app.dashboard.layout import NAVIGATION, NOTICES, problem_sentence
 from app.disputes.service import Disputes
@@ -64,6 +65,7 @@ class DashboardDoor:
     outcomes: Outcomes
     links: Links
     customers: Customers
+    erasing: Erasing
     refunds: Refunds
     disputes: Disputes
     suspense: SuspenseMoney

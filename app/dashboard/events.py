@@ -41,7 +41,7 @@ async def dashboard_event(event_id: str, request: Request) -> Response:
     desk = desk_of(request)
     event = await desk.door.inbox.get_event(desk.scope, event_id)
     is_open = desk.may(Permission.CUSTOMERS_READ)
-    content = _read(event.body) if is_open else payload_of(event, read=desk.door.inbox.people.masked)
+    content = _read(event.body) if is_open else payload_of(event, read=desk.door.inbox.erasing.people.masked)
     return await desk.show("event.html", event=event, content=content, is_open=is_open)
 
 

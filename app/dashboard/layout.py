@@ -47,6 +47,7 @@ NOTICES: Mapping[str, str] = {
     "link_created": "The link is made. Send its address to your customer.",
     "link_resent": "Your systems are told to send the link again.",
     "link_cancelled": "The link is cancelled.",
+    "customer_erased": "The customer is erased. What speaks of them is gone through in the background.",
     "dispute_accepted": "The dispute is given up.",
     "dispute_contested": "Your answer is submitted. The bank decides now.",
     "document_added": "The document is added. It is sent to the bank with your answer.",

@@ -3,6 +3,7 @@
 The only collection-wide queries without a tenant are the worker's claims, which hand each row back with its scope.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +20,8 @@ from app.web.paging import Window
 CHECK_LEASE_SECONDS = 60
 _DISPUTES = "disputes"
 _OPEN = sorted(status.value for status in OPEN)
+ERASED_NAME = "erased"
+_ERASED = {"name": ERASED_NAME}
 _MOST_OF_A_PAYMENT = 100
 _MOST_COUNTED = 10_000
 
@@ -114,6 +117,25 @@ class DisputeStore:
             cursor = self._disputes.find(query).limit(limit - len(found))
             found += [dispute_from_document(document) async for document in cursor]
         return found[:limit]
+
+    async def list_open_payments(self, scope: Scope, *, limit: int) -> list[str]:
+        """Return the payments whose money a bank is asking back."""
+        query = {**_in(scope), "status": {"$in": _OPEN}}
+        return [row["payment_id"] async for row in self._disputes.find(query, {"payment_id": 1}).limit(limit)]
+
+    async def erase_words(self, scope: Scope, payment_ids: Sequence[str]) -> list[str]:
+        """Take what merchants wrote, and what they called their files, out of the ended disputes of some payments.
+
+        Returns the disputes that had such words.
+        """
+        has_words = {"$or": [{"summary": {"$type": "string"}}, {"evidence.0.name": {"$nin": [None, ERASED_NAME]}}]}
+        query = {**_in(scope), "payment_id": {"$in": list(payment_ids)}, "status": {"$nin": _OPEN}, **has_words}
+        found = [row["_id"] async for row in self._disputes.find(query, {"_id": 1})]
+        named = {"$map": {"input": {"$ifNull": ["$evidence", []]}, "in": {"$mergeObjects": ["$$this", _ERASED]}}}
+        # With a new version, so that nobody who read the dispute before writes the words back.
+        erased = {"summary": None, "evidence": named, "version": {"$add": ["$version", 1]}}
+        await self._disputes.update_many({**query, "_id": {"$in": found}}, [{"$set": erased}])
+        return found
 
     async def list_statuses(self, scope: Scope, *, gateway_payment_id: str, session: Session) -> list[DisputeStatus]:
         """Return where the disputes of a payment at the processor stand, as this transaction sees them."""

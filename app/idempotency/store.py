@@ -1,6 +1,6 @@
 """Queries on `idempotency_keys`. Leases are measured by the database's clock (`$$NOW`), never by ours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,14 @@ class IdempotencyStore:
     async def release(self, lease: Lease) -> None:
         """Forget the key if the lease is still the caller's: the request was refused and bound nothing."""
         await self.database.collection(COLLECTION.name).delete_one(_held(lease))
+
+    async def forget_answers(self, tenant: str, operations: Sequence[str]) -> int:
+        """Forget every key of some operations with its answer; return how many there were.
+
+        Reads what is kept of thirty days from end to end: only for what is seldom.
+        """
+        query = {"tenant": tenant, "operation": {"$in": list(operations)}, "state": KeyState.DONE.value}
+        return (await self.database.collection(COLLECTION.name).delete_many(query)).deleted_count
 
     async def _upsert(self, tenant: str, key_id: str, pipeline: list[dict[str, Any]]) -> Document:
         document: Document | None = await self.database.collection(COLLECTION.name).find_one_and_update(

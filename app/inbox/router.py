@@ -69,7 +69,7 @@ async def events_get(event_id: str, principal: CurrentPrincipal, request: Reques
     """Return an event with its payload. Without `customers:read` the people in it are masked."""
     door = _door(request)
     event = await door.inbox.get_event(principal.scope, event_id)
-    masked = None if Permission.CUSTOMERS_READ in principal.permissions else door.inbox.people.masked
+    masked = None if Permission.CUSTOMERS_READ in principal.permissions else door.inbox.erasing.people.masked
     return ok(EventDetail.whole(event, masked=masked), "Event.", now=door.clock.now())
 
 

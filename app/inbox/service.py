@@ -17,8 +17,8 @@ from app.database import Session
 from app.disputes.models import Source as DisputeSource
 from app.disputes.outcomes import DisputeOutcomes
 from app.disputes.outcomes import Match as DisputeMatch
-from app.gateways.people import PeopleReader
 from app.gateways.port import EventReader, GatewayEvent, GatewayPayment
+from app.inbox.erasing import EventErasing
 from app.inbox.models import ClaimedEvent, EventState, InboxEvent
 from app.inbox.store import EventFilter, InboxStore, LeaseLost
 from app.kit.clock import Clock
@@ -92,7 +92,7 @@ class Inbox:
     store: InboxStore
     secrets: WebhookSecrets
     reader: EventReader
-    people: PeopleReader
+    erasing: EventErasing
     outcomes: Outcomes
     refunds: RefundOutcomes
     disputes: DisputeOutcomes
@@ -197,6 +197,8 @@ class Inbox:
 
     async def _apply(self, claimed: ClaimedEvent, event: GatewayEvent) -> EventState:
         scope = claimed.event.scope
+        # First of all: whatever becomes of the event, who was erased does not come back with it (T11).
+        await self.erasing.forget_late(claimed.event)
         account = await self.secrets.gateway_account_of(scope)
         if account is not None and event.account_id is not None and account != event.account_id:
             return await self._finish(claimed, event, EventState.QUARANTINED, reason="other_account")

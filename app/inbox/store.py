@@ -104,6 +104,18 @@ class InboxStore:
         cursor = self._events.find(query).sort(window.sort()).limit(window.fetch_limit)
         return [_from_document(document) async for document in cursor]
 
+    async def list_slice(self, scope: Scope, *, after: str, limit: int) -> list[InboxEvent]:
+        """Return events in the order of their ids, behind one."""
+        cursor = self._events.find({**_in(scope), "_id": {"$gt": after}}).sort([("_id", 1)]).limit(limit)
+        return [_from_document(document) async for document in cursor]
+
+    async def erase_body(self, scope: Scope, event_id: str, *, body: bytes, at: datetime) -> bool:
+        """Put what is left of an event in the place of what arrived; tell whether it was not so yet."""
+        result = await self._events.update_one(
+            {"_id": event_id, **_in(scope), "erased_at": None}, {"$set": {"body": Binary(body), "erased_at": at}}
+        )
+        return result.modified_count == 1
+
     async def requeue_event(self, scope: Scope, event_id: str, *, at: datetime) -> bool:
         """Make an event due again from its first attempt; tell whether it exists and was not already due."""
         sources = [state.value for state in TRANSITIONS.sources(EventState.RECEIVED)]

@@ -114,6 +114,10 @@ class Part(StrEnum):
     MISMATCHED = "mismatched"
 
 
+ERASED = "erased"
+"""Stands in the place of who paid once that was erased (T11): whatever is said of it afterwards is not learnt again."""
+
+
 class Source(StrEnum):
     """Who told us about an attempt."""
 
@@ -209,7 +213,7 @@ class Payment:
     `refunds_reserved` sums the refunds that are under way or done, `amount_refunded` those that the processor accepted.
     Only `RefundableStore` changes the two and `dispute_state`: evidence about the payment never does.
 
-    `payer` is who paid, sealed (`payers.py`).
+    `payer` is who paid, sealed (`payers.py`), or `ERASED`.
     """
 
     id: str

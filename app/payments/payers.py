@@ -7,7 +7,7 @@ from app.gateways.payer import Payer
 from app.gateways.port import GatewayPayment
 from app.kit.contacts import plain_email, plain_phone
 from app.kit.scope import Scope
-from app.payments.models import Payment
+from app.payments.models import ERASED, Payment
 from app.tenants.vault import SealBroken, Vault
 
 
@@ -30,7 +30,9 @@ class Payers:
         return self.vault.seal(json.dumps([payer.email, payer.phone]), purpose=_purpose(scope))
 
     def open(self, scope: Scope, sealed: str) -> Payer:
-        """Return who it is; nobody when it was sealed with a key that is gone."""
+        """Return who it is; nobody when they were erased, or sealed with a key that is gone."""
+        if sealed == ERASED:
+            return Payer()
         try:
             email, phone = json.loads(self.vault.open(sealed, purpose=_purpose(scope)))
         except SealBroken:

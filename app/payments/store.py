@@ -364,6 +364,9 @@ class PaymentStore:
         stays = after.status is before.status
         allowed = {before.status} if stays else TRANSITIONS.sources(after.status)
         changes = mutable_part(after)
+        if before.payer is not None:
+            # The first word stays, so there is nothing to write; and who was erased meanwhile must not come back (T11).
+            changes.pop("payer", None)
         update: Document = {
             "$set": changes,
             "$push": {
