@@ -86,6 +86,8 @@ MAY = {
     "customers_search": f"{TEAM} payments:read",
     "customers_get": f"{TEAM} payments:read",
     "customers_payments_list": f"{TEAM} payments:read",
+    "customers_erase": BOSSES,
+    "customers_erasure_get": f"{TEAM} payments:read",
     "refunds_create": f"{MAKERS} payments:write",
     "payments_refunds_list": f"{TEAM} payments:read",
     "refunds_list": f"{TEAM} payments:read",
@@ -374,7 +376,7 @@ async def test_s13_another_merchants_id_looks_like_one_that_does_not_exist_on_ev
     assert asked == {
         *("payments_get", "payments_verify", "payments_capture", "payments_cancel", "payments_recheck"),
         *("payment_links_get", "payment_links_cancel", "payment_links_resend"),
-        *("customers_get", "customers_payments_list"),
+        *("customers_get", "customers_payments_list", "customers_erase", "customers_erasure_get"),
         "ledger_entries_get",
         *("outbox_get", "outbox_replay"),
         *("webhook_endpoints_get", "webhook_endpoints_update", "webhook_endpoints_delete"),

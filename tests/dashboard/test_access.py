@@ -43,6 +43,8 @@ MAY = {
     "dashboard_customers": TEAM,
     "dashboard_customers_search": TEAM,
     "dashboard_customer": TEAM,
+    "dashboard_customer_erase_page": BOSSES,
+    "dashboard_customer_erase": BOSSES,
     "dashboard_refunds": TEAM,
     "dashboard_refund": TEAM,
     "dashboard_refund_cancel_page": MAKERS,

@@ -101,3 +101,49 @@ async def test_s13_nothing_of_another_merchants_customers_is_shown_or_found(worl
     assert "Nobody paid with this" in (await stranger.send(LIST, SEARCH, sought=who["email"])).words
     assert who["email"] not in (await stranger.get(f"/dashboard/payments/{payment['id']}")).text
     assert (await owner.get(f"{LIST}/{customer}")).status == 200
+
+
+async def test_t11_somebody_is_erased_after_a_question_and_is_nowhere_afterwards(merchant, owner, team):
+    who = somebody()
+    payment, customer = await sold(merchant, who)
+    path = f"{LIST}/{customer}"
+    assert f"{path}/erase" in (await owner.get(path)).links
+    assert f"{path}/erase" not in (await team["developer"].get(path)).links
+    question = await owner.get(f"{path}/erase")
+    assert question.heading == "Erase this customer?"
+    assert who["email"] in question.words
+    gone = await owner.follow(await owner.send(f"{path}/erase", f"{path}/erase"))
+    assert "The customer is erased." in gone.words
+    assert (await owner.get(path)).status == 404
+    erasures, worked = merchant.world.wiring.customers.erasing, False
+    async with asyncio.timeout(15):
+        while not worked:
+            worked = (await erasures.get_erasure(merchant.scope, customer)).state.value == "watching"
+            await asyncio.sleep(0.05)
+    for page in (LIST, f"/dashboard/payments/{payment['id']}"):
+        text = (await owner.get(page)).text
+        assert not [trace for trace in (who["email"], who["contact"]) if trace in text]
+
+
+async def test_t11_who_has_an_open_dispute_is_not_erased_and_told_why(world, merchant, owner):
+    who = somebody()
+    payment, customer = await sold(merchant, who)
+    gateway_id = (await merchant.payment(payment["id"]))["payment_id"]
+    await world.simulate("POST", f"/_sim/payments/{gateway_id}/dispute", {})
+    async with asyncio.timeout(15):
+        while not (await merchant.ask("GET", "/api/v1/disputes")).data["items"]:
+            await asyncio.sleep(0.05)
+    path = f"{LIST}/{customer}"
+    refused = await owner.send(f"{path}/erase", f"{path}/erase")
+    assert "problem=customer_in_dispute" in refused.location
+    assert (await owner.get(path)).heading == who["email"]
+
+
+async def test_t6_a_viewer_sees_an_event_through_a_mask(merchant, team):
+    who = somebody()
+    await sold(merchant, who)
+    for role, is_masked in (("viewer", True), ("developer", False)):
+        listed = await team[role].get("/dashboard/events?type=payment.captured")
+        event = await team[role].get(next(link for link in listed.links if "/evt_" in link))
+        assert (who["email"] in event.text) is not is_masked, role
+        assert ("Your role shows the people in it shortened." in event.words) is is_masked, role

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from app.customers.models import ERASURE_TRANSITIONS as ERASURE_MOVES
 from app.disputes.models import TRANSITIONS as DISPUTE_MOVES
 from app.inbox.models import TRANSITIONS as EVENT_MOVES
 from app.kit.transitions import Transitions
@@ -48,6 +49,7 @@ _TABLES: tuple[tuple[str, str, Transitions[Any]], ...] = (
     ("Money in suspense", "app/payments/models.py", SUSPENSE_MOVES),
     ("Payment link", "app/links/models.py", LINK_MOVES),
     ("Event of the processor", "app/inbox/models.py", EVENT_MOVES),
+    ("Erasure of a customer", "app/customers/models.py", ERASURE_MOVES),
     ("Item of the outbox", "app/outbox/models.py", ITEM_MOVES),
 )
 
