@@ -193,6 +193,7 @@ async def test_t11_every_event_that_is_left_is_known_again_and_applied_again_wit
     replay = counter.shop.merchant.ask_as_owner
     for event_id in after:
         assert (await replay("POST", f"/api/v1/events/{event_id}/replay")).status == 200
+    await Postman(counter.shop).due()
     await counter.shop.apply_events()
     await counter.shop.drain()
     assert {row["state"] for row in await counter.shop.rows("inbox_events")} <= {"applied", "ignored"}
