@@ -9,8 +9,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import pymongo
@@ -24,6 +24,9 @@ from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Document = dict[str, Any]
 Session = AsyncClientSession
@@ -71,6 +74,11 @@ def exactly(text: str) -> Document:
     itself that what it looks for is one.
     """
     return {"$eq": text, "$type": "string"}
+
+
+def known_to(kind: "type[DataclassInstance]", document: Mapping[str, Any]) -> Document:
+    """Return what of a document, or of a part of one, this class has fields for; newer code may add more (P6)."""
+    return {each.name: document[each.name] for each in fields(kind) if each.name in document}
 
 
 @dataclass(frozen=True, slots=True)

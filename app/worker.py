@@ -167,10 +167,11 @@ async def _run(work: Work, watch: _Watch) -> None:
 
 
 async def _beat(wiring: Wiring, stopping: asyncio.Event) -> None:
-    """Say from time to time that this worker lives, and refresh what only a worker measures."""
+    """Say from time to time that this worker lives, and take up what an older one did not know how to do."""
     while not stopping.is_set():
         try:
             await wiring.heartbeats.record("worker")
+            await wiring.drain.runner.take_up_known()
         except PyMongoError as error:
             _log.warning("worker_database_trouble", error=type(error).__name__)
         await _rest(stopping, _HEARTBEAT_SECONDS)

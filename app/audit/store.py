@@ -7,7 +7,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
 from app.audit.models import Actor, AuditEntry
-from app.database import Collection, Database, Document, Index
+from app.database import Collection, Database, Document, Index, known_to
 from app.web.paging import Window
 
 _LOG = "audit_log"
@@ -79,7 +79,7 @@ def _from_document(document: dict[str, Any]) -> AuditEntry:
         id=document["_id"],
         sequence=document["sequence"],
         at=document["at"],
-        actor=Actor(**document["actor"]),
+        actor=Actor(**known_to(Actor, document["actor"])),
         action=document["action"],
         target=document["target"],
         before=document["before"],

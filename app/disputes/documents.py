@@ -2,7 +2,7 @@
 
 from bson.int64 import Int64
 
-from app.database import Document
+from app.database import Document, known_to
 from app.disputes.models import Dispute, DisputeStatus, Evidence, HistoryEntry, ReviewReason
 from app.gateways.port import EvidenceKind
 from app.kit.money import Money
@@ -92,7 +92,7 @@ def _evidence_to_document(one: Evidence) -> Document:
 
 def _evidence_from_document(document: Document) -> Evidence:
     kind = document["kind"]
-    return Evidence(**{**document, "kind": None if kind is None else EvidenceKind(kind)})
+    return Evidence(**{**known_to(Evidence, document), "kind": None if kind is None else EvidenceKind(kind)})
 
 
 def _history_from_document(document: Document) -> HistoryEntry:

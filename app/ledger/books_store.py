@@ -12,7 +12,7 @@ from pymongo import ReturnDocument, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session
+from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session, known_to
 from app.kit.scope import Mode, Scope
 from app.ledger.balances import Balances, Turnover, differences, fold
 from app.ledger.chain import Break, Flaw, Head
@@ -314,7 +314,7 @@ def _breaks_to_documents(breaks: Iterable[Break]) -> list[Document]:
 
 
 def _breaks_from_documents(documents: Iterable[Document]) -> tuple[Break, ...]:
-    return tuple(Break(**{**one, "flaw": Flaw(one["flaw"])}) for one in documents)
+    return tuple(Break(**{**known_to(Break, one), "flaw": Flaw(one["flaw"])}) for one in documents)
 
 
 def _verdict(row: Document) -> Verdict | None:

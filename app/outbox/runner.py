@@ -21,7 +21,7 @@ from app.kit.ids import Ids, Prefix
 from app.outbox.handlers import EVERY_EVENT, Handler, NotYet
 from app.outbox.models import ClaimedItem, Item, ItemKind, ItemState, Lane
 from app.outbox.retry import MOST_DEFERRALS, MOST_TRIES, deferral, delay_after
-from app.outbox.store import LEASE_SECONDS, LeaseLost, OutboxStore, turn_of
+from app.outbox.store import LEASE_SECONDS, NO_HANDLER, LeaseLost, OutboxStore, turn_of
 
 HANDLER_SECONDS = LEASE_SECONDS - 5
 """A handler is cut short while its lease still holds, so that a slow one is not run twice at once."""
@@ -99,6 +99,19 @@ class OutboxRunner:
         faultpoint("outbox.marked")
         self.on_end(item.name, end)
 
+    async def take_up_known(self) -> int:
+        """Make due again what another worker parked as unknown and this one knows; return how much it was (P6).
+
+        While a deployment is under way, an older worker meets work of a sort that newer code has written.
+
+        Raises:
+            PyMongoError: the database could not say; the next time takes it up.
+        """
+        taken_up = await self.store.claim_unhandled(sorted(self.handlers))
+        if taken_up:
+            _LOG.info("outbox_items_taken_up", reason=NO_HANDLER, count=taken_up)
+        return taken_up
+
     async def _take_in_turn(self, lane: Lane, take: Take) -> ClaimedItem | None:
         owner, last = self.ids.new(Prefix.LEASE), self._turns.get(lane, "")
         faultpoint("outbox.claim")
@@ -151,7 +164,7 @@ class OutboxRunner:
         """End what nobody handles: news is told by being there, work is not done by it."""
         if claimed.item.kind is ItemKind.EVENT:
             return await self._finish(claimed, ItemState.DONE)
-        return await self._park(claimed, reason="no_handler")
+        return await self._park(claimed, reason=NO_HANDLER)
 
     async def _defer(self, claimed: ClaimedItem, ask: NotYet) -> str:
         if claimed.item.deferrals >= MOST_DEFERRALS:

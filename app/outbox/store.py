@@ -19,11 +19,22 @@ from app.web.paging import Window
 LEASE_SECONDS = 30
 OFFER_SECONDS = 10
 OFFERED = "offered"
+NO_HANDLER = "no_handler"
+"""The reason of what is parked because the worker that took it does not know such work."""
 BACKLOG_BOUND = 10_000
 _OUTBOX = "outbox"
 _PAYLOAD_VERSION = 1
 _WAITING = {"state": ItemState.WAITING.value}
 _IS_DUE = {"$expr": {"$lte": ["$due_at", "$$NOW"]}}
+_AFRESH: Mapping[str, object] = {
+    "state": ItemState.WAITING.value,
+    "due_at": "$$NOW",
+    "attempts": 0,
+    "deferrals": 0,
+    "reason": None,
+    "done_at": None,
+    "owner": None,
+}
 
 COLLECTIONS = (
     Collection(
@@ -119,13 +130,18 @@ class OutboxStore:
     async def requeue_item(self, scope: Scope, item_id: str) -> Item | None:
         """Make an ended item due now from its first try; None when there is none, or when it waits already."""
         sources = [state.value for state in TRANSITIONS.sources(ItemState.WAITING)]
-        afresh = {"state": ItemState.WAITING.value, "due_at": "$$NOW", "attempts": 0, "deferrals": 0}
         document = await self._items.find_one_and_update(
             {"_id": {"$eq": item_id}, **_in(scope), "state": {"$in": sources}},
-            [{"$set": {**afresh, "reason": None, "done_at": None, "owner": None}}],
+            [{"$set": _AFRESH}],
             return_document=ReturnDocument.AFTER,
         )
         return None if document is None else _from_document(document)
+
+    async def claim_unhandled(self, names: Sequence[str]) -> int:
+        """Make work of these names due again that was parked because nobody knew it; return how much it was."""
+        unknown = {"state": ItemState.PARKED.value, "reason": NO_HANDLER, "name": {"$in": list(names)}}
+        result = await self._items.update_many({**unknown, "kind": ItemKind.JOB.value}, [{"$set": _AFRESH}])
+        return result.modified_count
 
     async def claim_due_item(self, lane: Lane, *, owner: str, after: str = "") -> ClaimedItem | None:
         """Lease the due item whose merchant's turn is the first behind `after`; see `turn_of`."""

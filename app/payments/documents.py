@@ -4,7 +4,7 @@ from typing import Any
 
 from bson.int64 import Int64
 
-from app.database import Document
+from app.database import Document, known_to
 from app.gateways.port import AttemptStatus, CaptureMethod, Failure
 from app.kit.money import Money
 from app.kit.scope import Mode, Scope
@@ -217,7 +217,7 @@ def _attempt_from_document(document: Document) -> Attempt:
         amount_refunded=int(document["amount_refunded"]),
         fee=_plain(document["fee"]),
         tax=_plain(document["tax"]),
-        failure=None if failure is None else Failure(**failure),
+        failure=None if failure is None else Failure(**known_to(Failure, failure)),
     )
 
 

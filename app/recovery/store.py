@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import Collection, Database, Document, Index
+from app.database import Collection, Database, Document, Index, known_to
 from app.kit.scope import Mode, Scope
 from app.recovery.models import Sweep, Swept
 
@@ -82,4 +82,6 @@ class SweepStore:
 def _from_document(document: Document, *, at: datetime) -> Sweep:
     scope, swept = Scope(document["tenant"], Mode(document["mode"])), Swept(document["swept"])
     walk = document["walk"]
-    return Sweep.begun(scope, swept, at=at) if walk is None else Sweep(scope=scope, swept=swept, **walk)
+    return (
+        Sweep.begun(scope, swept, at=at) if walk is None else Sweep(scope=scope, swept=swept, **known_to(Sweep, walk))
+    )

@@ -13,7 +13,7 @@ from bson.binary import Binary
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import BY_MERCHANT, Collection, Database, Document, Index
+from app.database import BY_MERCHANT, Collection, Database, Document, Index, known_to
 from app.kit.scope import Mode, Scope
 from app.web.paging import Window
 from app.webhooks.models import (
@@ -313,7 +313,7 @@ def _delivery(row: Document) -> Delivery:
         created_at=row["created_at"],
         next_at=row["next_at"],
         tries=row["tries"],
-        attempts=tuple(Attempt(**attempt) for attempt in row["attempts"]),
+        attempts=tuple(Attempt(**known_to(Attempt, attempt)) for attempt in row["attempts"]),
         ended_at=row["ended_at"],
     )
 

@@ -89,12 +89,10 @@ class Cluster:
     members: Sequence[Member] = field(default_factory=list)
 
     @classmethod
-    def prepared(cls, *, is_tuned: bool = True) -> "Cluster":
+    def prepared(cls, *, is_tuned: bool = True, size: int = MEMBERS) -> "Cluster":
         """Return a set with its ports chosen; nothing runs yet."""
         parameters = _TUNED_PARAMETERS if is_tuned else ()
-        members = [
-            Member(f"mongo-{number}", EmbeddedMongod.ephemeral(parameters=parameters)) for number in range(MEMBERS)
-        ]
+        members = [Member(f"mongo-{number}", EmbeddedMongod.ephemeral(parameters=parameters)) for number in range(size)]
         for member in members:
             member.mongod.prepare()
         return cls(is_tuned=is_tuned, members=members)

@@ -22,7 +22,7 @@ from app.local.services import answers_ok, says_ready
 from tests.chaos.proxy import ANYBODY, HOST, Rule
 
 ROOT = Path(__file__).resolve().parents[2]
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 _POLL_SECONDS = 0.1
 _RESTART_SECONDS = 0.5
 _GRACE_SECONDS = 25.0

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,15 @@ from tests.chaos.stage import DATABASE, Stage, staged
 from tests.chaos.workload import Shared, run_load
 
 _SNAPSHOT_SECONDS = 1.0
+Deployment = Callable[[Shared], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run: a load of so many seconds, or up to twice as long until so many operations were begun."""
+    """What to run: a load of so many seconds, or up to twice as long until so many operations were begun.
+
+    `deploy` is done beside the load, which goes on until it is.
+    """
 
     seed: int
     seconds: float
@@ -35,6 +39,7 @@ class Plan:
     settle_seconds: float = 120.0
     build: Build = field(default_factory=Build)
     schedule: Sequence[Fault] | None = None
+    deploy: Deployment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ async def run(plan: Plan, folder: Path) -> Result:
                     seconds=plan.seconds,
                     operations=plan.operations,
                 ),
-                _strike(nemesis, schedule, shared),
+                _strike(nemesis, schedule, shared, plan.deploy),
             )
             is_at_rest = await Settling(stage, nemesis, shared).run(bound_seconds=plan.settle_seconds)
             evidence = Evidence(
@@ -90,9 +95,11 @@ async def run(plan: Plan, folder: Path) -> Result:
     return Result(plan, history, nemesis.done, check(evidence), is_at_rest, time.monotonic() - began)
 
 
-async def _strike(nemesis: Nemesis, schedule: Sequence[Fault], shared: Shared) -> None:
-    await nemesis.run(schedule)
-    shared.calm.set()
+async def _strike(nemesis: Nemesis, schedule: Sequence[Fault], shared: Shared, deploy: Deployment | None) -> None:
+    try:
+        await asyncio.gather(nemesis.run(schedule), *([deploy(shared)] if deploy else []))
+    finally:
+        shared.calm.set()
 
 
 @contextlib.asynccontextmanager

@@ -29,7 +29,8 @@ _WATCH_SECONDS = 0.2
 _HTTP_SECONDS = 15.0
 _ANSWERS = (200, 200, 204, 200, 500, 503)
 _UNSURE_ANSWERS = 2000
-_PLAIN_OPTIONS = (
+_DRAIN_SECONDS = "1"
+PLAIN_OPTIONS = (
     "wTimeoutMS=0&serverSelectionTimeoutMS=30000&connectTimeoutMS=20000&socketTimeoutMS=0&heartbeatFrequencyMS=10000"
     "&timeoutMS=0"
 )
@@ -121,7 +122,7 @@ async def staged(seed: int, *, build: Build | None = None, folder: Path | None =
     build = build or Build()
     folder = folder or Path(tempfile.mkdtemp(prefix="chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
-    cluster = Cluster.prepared(is_tuned=build.is_tuned)
+    cluster = Cluster.prepared(is_tuned=build.is_tuned, size=build.members)
     taken: list[int] = [port for (port,) in cluster.targets.values()]
     simulator_port, *api_ports = (_reserve(taken) for _ in range(1 + _APIS))
     targets = {**cluster.targets, PROCESSOR: (simulator_port,), FRONT: tuple(api_ports)}
@@ -166,7 +167,7 @@ def _reserve(taken: list[int]) -> int:
 
 def _environment(cluster: Cluster, build: Build) -> dict[str, str]:
     assert cluster.proxy is not None
-    options = build.url_options if build.is_tuned else _PLAIN_OPTIONS
+    options = build.url_options if build.is_tuned else PLAIN_OPTIONS
     return {
         "ENVIRONMENT": "test",
         "HOST": HOST,
@@ -182,4 +183,5 @@ def _environment(cluster: Cluster, build: Build) -> dict[str, str]:
         "TYPER_STANDARD_TRACEBACK": "1",
         "WORKER_POLL_SECONDS": "0.1",
         "WEBHOOKS_TO_PRIVATE": "true",
+        **({"PYTHONPATH": str(build.older), "DRAIN_SECONDS": _DRAIN_SECONDS} if build.older else {}),
     }

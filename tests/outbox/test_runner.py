@@ -78,6 +78,24 @@ async def test_p4_work_that_nobody_knows_is_parked_loudly_and_can_be_replayed(bo
     assert (await box.stored(item)).state is ItemState.DONE
 
 
+async def test_p6_work_that_an_older_worker_does_not_know_is_done_by_a_newer_one(box):
+    unknown, poison = await box.job("new.work"), await box.job("poison.take", "x_1")
+    older = box.runner(poison_take=Work(*[KeyError()] * MOST_TRIES))
+    with captured_logs():
+        for _ in range(MOST_TRIES):
+            await box.exhaust(older)
+            await box.pass_time()
+    assert await older.take_up_known() == 0
+    work = Work()
+    newer = box.runner(new_work=work, poison_take=Work())
+    assert await newer.take_up_known() == 1
+    await box.exhaust(newer)
+    assert [item.id for item in work.seen] == [unknown.id]
+    assert (await box.stored(unknown)).state is ItemState.DONE
+    # What was parked for another reason waits for a person.
+    assert (await box.stored(poison)).reason == "defect"
+
+
 @pytest.mark.parametrize(
     ("trouble", "reason"),
     [(Refused(), "refused_by_test"), (KeyError("a secret"), "defect"), (TimeoutError("a secret"), "defect")],
