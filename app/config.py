@@ -58,6 +58,13 @@ class TokenAlgorithm(StrEnum):
     HS512 = "HS512"
 
 
+class ReportsFrom(StrEnum):
+    """Which members of the replica set answer reports; whatever decides about money is read from the primary."""
+
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+
+
 class Settings(BaseSettings):
     """All settings, typed.
 
@@ -105,6 +112,7 @@ class Settings(BaseSettings):
     mongodb_url: Annotated[str, Field(repr=False)] = ""  # it may hold a password
     database_wait_seconds: Annotated[float, Field(ge=0, le=600)] = 30.0
     database_name: str = "Payment-Gateway"
+    reports_from: ReportsFrom = ReportsFrom.PRIMARY
     mongod_path: str = ""
     data_dir: Path = Path(".data")
     allow_embedded_database: bool = False

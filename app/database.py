@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -22,7 +22,7 @@ from pymongo.asynchronous.pool import AsyncConnection, Pool
 from pymongo.errors import CollectionInvalid, OperationFailure, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
-from pymongo.read_preferences import ReadPreference
+from pymongo.read_preferences import ReadPreference, SecondaryPreferred
 from pymongo.write_concern import WriteConcern
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ _IN_TRANSACTION: ContextVar[bool] = ContextVar("in_transaction", default=False)
 TRANSACTION_SECONDS = 8.0
 _REPORT_SECONDS = 30.0
 _NAMESPACE_EXISTS = 48
+STALENESS_SECONDS = 90
+"""How far behind the primary a member may be that is asked for reports; the driver allows no less."""
 _OPTIONS: Mapping[str, Any] = {
     "w": "majority",
     "journal": True,
@@ -57,6 +59,10 @@ _OPTIONS: Mapping[str, Any] = {
 
 class NetworkInsideTransaction(AssertionError):
     """A call to the outside began inside a transaction, whose callback may run more than once: a defect of ours."""
+
+
+class WriteThroughReports(AssertionError):
+    """A transaction began on the database as reports see it: a defect of ours. What is old must decide nothing."""
 
 
 class DatabaseUnreachable(RuntimeError):
@@ -146,11 +152,13 @@ class Database:
     """One database of one cluster. Rooms get it from wiring and reach only their own collections.
 
     `transaction_seconds` bounds a transaction with all its repetitions; the driver alone would go on for two minutes.
+    `reads` says which members are asked; see `for_reports`.
     """
 
     client: AsyncMongoClient[Document]
     name: str
     transaction_seconds: float = TRANSACTION_SECONDS
+    reads: SecondaryPreferred | None = None
     _collections: dict[str, AsyncCollection[Document]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -179,7 +187,16 @@ class Database:
     @property
     def db(self) -> AsyncDatabase[Document]:
         """Return the driver's database."""
-        return self.client[self.name]
+        database = self.client[self.name]
+        return database if self.reads is None else database.with_options(read_preference=self.reads)
+
+    def for_reports(self) -> "Database":
+        """Return the same database as reports may see it: read from a secondary, where there is one that keeps up.
+
+        What it answers is true, held by a majority, and up to `STALENESS_SECONDS` old. It serves what no decision about
+        money rests on and nobody asks right after a write: which verbs those are, tests/house/test_reports.py lists.
+        """
+        return replace(self, reads=SecondaryPreferred(max_staleness=STALENESS_SECONDS), _collections={})
 
     def collection(self, name: str) -> AsyncCollection[Document]:
         """Return the driver's collection with the client's concerns."""
@@ -198,6 +215,9 @@ class Database:
         Raises:
             pymongo.errors.PyMongoError: the outcome is unknown unless the error says otherwise.
         """
+        if self.reads is not None:
+            message = "a transaction began on the database as reports see it"
+            raise WriteThroughReports(message)
         async with self.client.start_session() as session:
 
             async def guarded(inner: Session) -> T:

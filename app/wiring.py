@@ -21,8 +21,8 @@ from app.auth.service import Accounts
 from app.auth.sessions import Sessions
 from app.backups.service import Backups
 from app.checkout.service import Checkout
-from app.config import Settings
 from app.customers import erasures_store
+from app.config import ReportsFrom, Settings
 from app.customers import store as customers_store
 from app.database import TRANSACTION_SECONDS, Collection, Database, unhurried
 from app.disputes import store as disputes_store
@@ -203,13 +203,13 @@ def wire(
     """
     clock, metrics = clock or SystemClock(), Metrics.create()
     ids = ids or RandomIds(clock)
-    database = _database(settings, [metrics.database_listener(), *listeners], operation_seconds)
+    database, reports = _databases(settings, [metrics.database_listener(), *listeners], operation_seconds)
     processor = _processor(settings, clock, metrics)
     ground = _ground(settings, database, metrics, clock, ids)
     audit, outbox = ground["audit"], ground["outbox"]
     merchants = merchants_of(settings, database, audit, clock, ids)
     identity = identity_of(settings, database, merchants, audit, clock, ids)
-    books = ledger_of(database, metrics, clock, ids)
+    books = ledger_of(database, reports, metrics, clock, ids)
     facts = Facts(books["ledger"], outbox)
     payments = payments_of(settings, database, merchants, MerchantGateways(merchants, processor), facts, metrics)
     refunds = refunds_of(database, metrics, of_payments=payments, facts=facts)
@@ -234,7 +234,7 @@ def wire(
         webhooks=webhooks,
         refunds=refunds,
         disputes=disputes,
-        analytics=analytics_of(database, clock),
+        analytics=analytics_of(database, reports, clock),
         customers=customers,
         links=links,
         checkout=checkout_of(settings, merchants, payments, refunds),
@@ -269,14 +269,18 @@ def _ground(settings: Settings, database: Database, metrics: Metrics, clock: Clo
     }
 
 
-def _database(settings: Settings, listeners: Sequence[CommandListener], operation_seconds: float | None) -> Database:
-    return Database.connect(
+def _databases(
+    settings: Settings, listeners: Sequence[CommandListener], operation_seconds: float | None
+) -> tuple[Database, Database]:
+    """Return the database, and the same as reports see it."""
+    database = Database.connect(
         settings.mongodb_address,
         name=settings.database_name,
         listeners=listeners,
         transaction_seconds=operation_seconds or TRANSACTION_SECONDS,
         operation_seconds=operation_seconds,
     )
+    return database, database.for_reports() if settings.reports_from is ReportsFrom.SECONDARY else database
 
 
 def _processor(settings: Settings, clock: Clock, metrics: Metrics) -> RazorpayGateways:

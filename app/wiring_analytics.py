@@ -19,10 +19,10 @@ class AnalyticsRoom:
     counting: Counting
 
 
-def analytics_of(database: Database, clock: Clock) -> AnalyticsRoom:
-    """Join the services."""
+def analytics_of(database: Database, reports: Database, clock: Clock) -> AnalyticsRoom:
+    """Join the services. `reports` is the database as reports see it: what was counted ahead is not of now anyway."""
     store = AnalyticsStore(database)
     counting = Counting(
         store=store, payments=PaymentCountStore(database), refunds=RefundCountStore(database), clock=clock
     )
-    return AnalyticsRoom(analytics=Analytics(store, clock), counting=counting)
+    return AnalyticsRoom(analytics=Analytics(AnalyticsStore(reports), clock), counting=counting)

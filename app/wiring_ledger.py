@@ -8,7 +8,7 @@ from app.kit.ids import Ids
 from app.ledger import books_store, store
 from app.ledger.books_store import BookStore
 from app.ledger.models import CauseKind
-from app.ledger.service import Ledger
+from app.ledger.service import Ledger, Readers
 from app.ledger.store import EntryStore
 from app.ledger.verification import BookChecks
 from app.web.metrics import Metrics
@@ -23,9 +23,10 @@ class LedgerParts(TypedDict):
     book_checks: BookChecks
 
 
-def ledger_of(database: Database, metrics: Metrics, clock: Clock, ids: Ids) -> LedgerParts:
-    """Return the books and their check."""
+def ledger_of(database: Database, reports: Database, metrics: Metrics, clock: Clock, ids: Ids) -> LedgerParts:
+    """Return the books and their check. `reports` is the database as reports see it."""
     entries, books = EntryStore(database), BookStore(database)
+    past = Readers(reports, EntryStore(reports), BookStore(reports))
 
     for kind in CauseKind:
         # An alarm looks for growth: a counter that is born with its first conflict has not grown.
@@ -34,5 +35,7 @@ def ledger_of(database: Database, metrics: Metrics, clock: Clock, ids: Ids) -> L
     def on_conflict(kind: CauseKind) -> None:
         metrics.ledger.conflicts.labels(kind.value).inc()
 
-    ledger = Ledger(database=database, store=entries, books=books, clock=clock, ids=ids, on_conflict=on_conflict)
+    ledger = Ledger(
+        database=database, store=entries, books=books, past=past, clock=clock, ids=ids, on_conflict=on_conflict
+    )
     return {"ledger": ledger, "book_checks": BookChecks(database=database, store=entries, books=books, clock=clock)}

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 import structlog
 
@@ -20,6 +20,9 @@ from app.ledger.store import EntryFilter, EntryStore
 from app.web.paging import Slice, Window
 
 SEALED_AT_ONCE = 500
+SETTLED_AFTER = timedelta(minutes=5)
+"""What was booked so long ago is on every member that is asked for reports: longer than a member may be behind, a
+transaction may last and clocks may differ, all together."""
 _log = structlog.get_logger("app.ledger")
 
 
@@ -39,6 +42,15 @@ class _Overtaken(Exception):
     """Another worker has sealed meanwhile; nothing of ours is written."""
 
 
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """One way to read the books: by the primary, or by whichever member answers reports."""
+
+    database: Database
+    store: EntryStore
+    books: BookStore
+
+
 @dataclass(slots=True)
 class _Turn:
     """Whose book was sealed last, so that the next one is another's (P5)."""
@@ -54,6 +66,7 @@ class Ledger:
         database: for transactions.
         store: entries.
         books: heads and days.
+        past: who is asked for what was booked long enough ago.
         clock: the present moment.
         ids: ids of entries.
         on_conflict: hears of each fact that was to be booked twice in two ways.
@@ -63,6 +76,7 @@ class Ledger:
     database: Database
     store: EntryStore
     books: BookStore
+    past: Readers
     clock: Clock
     ids: Ids
     on_conflict: Callable[[CauseKind], object]
@@ -102,13 +116,19 @@ class Ledger:
     ) -> AsyncIterator[Sequence[Entry]]:
         """Yield entries in the order in which they were booked, batch by batch, never more than one in memory.
 
-        Each batch is a query of its own, so that a slow reader holds nothing in the database.
+        Each batch is a query of its own, so that a slow reader holds nothing in the database. What is settled may come
+        from a secondary; the rest never does, or an export and the next one after it would leave out what lay between.
         """
-        where = EntryFilter(recorded_from=since, recorded_before=before)
-        after: tuple[datetime, str] | None = None
-        while batch := await self.store.list_by_moment(scope, where=where, after=after, limit=self.batch):
-            yield batch
-            after = (batch[-1].recorded_at, batch[-1].id)
+        settled = self.clock.now() - SETTLED_AFTER
+        parts = (
+            (self.past.store, EntryFilter(recorded_from=since, recorded_before=min(before or settled, settled))),
+            (self.store, EntryFilter(recorded_from=max(since or settled, settled), recorded_before=before)),
+        )
+        for store, where in parts:
+            after: tuple[datetime, str] | None = None
+            while batch := await store.list_by_moment(scope, where=where, after=after, limit=self.batch):
+                yield batch
+                after = (batch[-1].recorded_at, batch[-1].id)
 
     async def seal_next(self) -> bool:
         """Seal what waits in one merchant's book; tell whether there was anything.
@@ -138,12 +158,15 @@ class Ledger:
         day = day_of(before)
         midnight = datetime.combine(date.fromisoformat(day), time(), UTC)
 
+        is_settled = before <= self.clock.now() - SETTLED_AFTER
+        by = self.past if is_settled else Readers(self.database, self.store, self.books)
+
         async def read(session: Session) -> Balances:
-            days = await self.books.sum_days(scope, before=day, session=session)
-            rest = await self.store.sum_since_midnight(scope, midnight=midnight, before=before, session=session)
+            days = await by.books.sum_days(scope, before=day, session=session)
+            rest = await by.store.sum_since_midnight(scope, midnight=midnight, before=before, session=session)
             return merge(days, rest)
 
-        return await self.database.snapshot(read)
+        return await by.database.snapshot(read)
 
     async def _seal(self, scope: Scope) -> bool:
         head = await self.books.open_book(scope, at=self.clock.now())

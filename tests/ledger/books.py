@@ -12,7 +12,7 @@ from app.kit.scope import Mode, Scope
 from app.ledger import books_store, store
 from app.ledger.books_store import BookStore
 from app.ledger.models import Posting
-from app.ledger.service import Ledger
+from app.ledger.service import Ledger, Readers
 from app.ledger.store import EntryFilter, EntryStore
 from app.ledger.verification import BookChecks
 from app.web.paging import Window
@@ -86,6 +86,7 @@ def make_books(database: Database, *, batch: int = 500, piece: int = 2_000, cloc
         database=database,
         store=entries,
         books=heads,
+        past=Readers(database, entries, heads),
         clock=clock,
         ids=RandomIds(clock),
         on_conflict=conflicts.append,
