@@ -21,8 +21,8 @@ from app.auth.service import Accounts
 from app.auth.sessions import Sessions
 from app.backups.service import Backups
 from app.checkout.service import Checkout
-from app.customers import erasures_store
 from app.config import ReportsFrom, Settings
+from app.customers import erasures_store
 from app.customers import store as customers_store
 from app.database import TRANSACTION_SECONDS, Collection, Database, unhurried
 from app.disputes import store as disputes_store
