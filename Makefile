@@ -148,7 +148,7 @@ release: ## Do everything of a release up to publishing: TAG=v1.2.3 REQUIRE="ima
 
 clean: ## Remove caches and build leftovers
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info artifacts
-	@find app razorpay_simulator tests benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
+	@find app razorpay_simulator postbox tests benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the virtual environment too; the data in .data stays
 	@rm -rf $(VENV)

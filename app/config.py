@@ -5,6 +5,7 @@ The seed's variables keep their names. Every setting stands in `.env.example` wi
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
@@ -14,6 +15,8 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.kit.carriers import MailServer, SmsService
+from app.kit.contacts import plain_email
 from app.kit.pace import Budget
 from app.kit.scope import Mode
 
@@ -23,6 +26,9 @@ PROCESSOR_URL = "https://api.razorpay.com"
 _DEVELOPMENT_SECRET = "development-only-secret-key-not-for-production"  # noqa: S105  refused in production
 _SAMPLE_SECRETS = frozenset({"your-secret-key", "your-secret", "secret", "changeme", _DEVELOPMENT_SECRET})
 _LEAST_SECRET_BITS = 128
+SMS_KINDS = frozenset({"receipt", "refund", "link"})
+"""The sorts of short messages, each with a text that India's operators want registered."""
+
 _SECRETS_DIR = Path("/run/secrets")
 _SHARED_SCHEMES = frozenset({"redis", "rediss"})
 _QUEUE_SCHEMES = frozenset({"amqp", "amqps", "redis", "rediss"})
@@ -147,6 +153,13 @@ class Settings(BaseSettings):
     webhooks_to_private: bool = False
     queue_url: SecretStr = SecretStr("")
 
+    # Mail and short messages
+    mail_url: SecretStr = SecretStr("")
+    mail_from: str = ""
+    sms_url: SecretStr = SecretStr("")
+    sms_a_day: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
+    postbox_port: Annotated[int, Field(ge=0, le=65535)] = 8025
+
     # Sight
     metrics_token: SecretStr = SecretStr("")
     worker_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
@@ -169,6 +182,7 @@ class Settings(BaseSettings):
     def refuse_what_cannot_work(self) -> Self:
         """Refuse combinations that would mix money or weaken production, each in one sentence with its setting."""
         problems = [*self._processor_problems(), *self._secret_problems(), *self._server_problems()]
+        problems += self._carrier_problems()
         if self.environment is Environment.PRODUCTION:
             problems += self._production_problems()
         if problems:
@@ -216,6 +230,36 @@ class Settings(BaseSettings):
         if self.razorpay_base_url:
             return self.razorpay_base_url.rstrip("/")
         return f"http://127.0.0.1:{self.simulator_port}" if self.uses_simulator else PROCESSOR_URL
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """Return who carries mail; None when nobody does. Raises ValueError."""
+        url = self.mail_url.get_secret_value()
+        return MailServer.of(url) if url else None
+
+    @property
+    def sms_service(self) -> SmsService | None:
+        """Return who carries short messages; None when nobody does. Raises ValueError."""
+        url = self.sms_url.get_secret_value()
+        return SmsService.of(url, kinds=SMS_KINDS) if url else None
+
+    def _carrier_problems(self) -> list[str]:
+        problems = []
+        carriers: tuple[tuple[str, Callable[[], MailServer | SmsService | None]], ...] = (
+            ("MAIL_URL", lambda: self.mail_server),
+            ("SMS_URL", lambda: self.sms_service),
+        )
+        for name, read in carriers:
+            try:
+                carrier = read()
+            except ValueError as error:
+                problems.append(f"{name} can't be read: {error}.")
+                continue
+            if carrier is not None and carrier.is_plain and self.is_production:
+                problems.append(f"{name} is not encrypted; production sends nothing that anybody on the way can read.")
+        if self.mail_url.get_secret_value() and plain_email(self.mail_from) is None:
+            problems.append("MAIL_FROM must be the e-mail address that mail comes from, because MAIL_URL is set.")
+        return problems
 
     def _processor_problems(self) -> list[str]:
         problems = []

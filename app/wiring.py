@@ -47,6 +47,7 @@ from app.ledger.verification import BookChecks
 from app.links import store as links_store
 from app.migrations import COLLECTIONS as MIGRATION_COLLECTIONS
 from app.migrations import Migration, Migrations
+from app.notices import store as notices_store
 from app.outbox import leases as outbox_leases
 from app.outbox import store as outbox_store
 from app.outbox.dispatch import Dispatcher
@@ -79,12 +80,13 @@ from app.webhooks import store as webhook_store
 from app.wiring_analytics import AnalyticsRoom, analytics_of
 from app.wiring_backups import backups_of
 from app.wiring_checkout import checkout_of
-from app.wiring_customers import CustomerRoom, customers_of, event_erasing_of
+from app.wiring_customers import CustomerRoom, customers_of
 from app.wiring_disputes import DisputeRoom, disputes_of
 from app.wiring_identity import identity_of, merchants_of
 from app.wiring_ledger import LEDGER_COLLECTIONS, ledger_of
 from app.wiring_limits import limits_of
 from app.wiring_links import LinkRoom, links_of
+from app.wiring_notices import NoticeRoom, notices_of
 from app.wiring_pages import pages_of
 from app.wiring_payments import MerchantGateways, payments_of
 from app.wiring_recovery import RecoveryRoom, Rooms, recovery_of
@@ -112,6 +114,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     *recovery_store.COLLECTIONS,
     *recovery_findings.COLLECTIONS,
     *webhook_store.COLLECTIONS,
+    *notices_store.COLLECTIONS,
     *heartbeats_store.COLLECTIONS,
     *MIGRATION_COLLECTIONS,
 )
@@ -158,6 +161,7 @@ class Wiring:
     webhooks: WebhookRoom
     analytics: AnalyticsRoom
     customers: CustomerRoom
+    notices: NoticeRoom
     inbox: Inbox
     health: Health
     heartbeats: Heartbeats
@@ -181,6 +185,7 @@ class Wiring:
         await self.limits.close()
         await self.processor.close()
         await self.webhooks.sender.close()
+        await self.notices.sending.close()
         await self.database.close()
 
 
@@ -216,19 +221,21 @@ def wire(
     disputes = disputes_of(database, metrics, of_payments=payments, facts=facts)
     links = links_of(settings, database, payments["payments"], outbox, merchants)
     recovery = recovery_of(database, metrics, merchants, ground["leases"], Rooms(payments, refunds, disputes))
-    webhooks = webhooks_of(settings, database, metrics, merchants)
-    events = event_erasing_of(payments["outcomes"], RazorpayPeopleReader())
-    customers = customers_of(settings, database, payments["outcomes"], outbox, audit, events)
+    webhooks = webhooks_of(settings, database, metrics, merchants, outbox)
+    customers = customers_of(settings, database, payments["outcomes"], outbox, audit, RazorpayPeopleReader())
+    pages = pages_of(settings)
+    notices = notices_of(settings, database, merchants, outbox, payments["outcomes"], pages.texts)
+    handlers = _handlers_of(refunds, links, webhooks, customers, notices)
     return Wiring(
         settings=settings,
         clock=clock,
         ids=ids,
         metrics=metrics,
-        pages=pages_of(settings),
+        pages=pages,
         database=database,
         processor=processor,
         merchants=merchants,
-        drain=_drain(settings, outbox, _handlers_of(refunds, links, webhooks, customers), metrics),
+        drain=_drain(settings, outbox, handlers, metrics),
         recovery=recovery,
         backups=backups_of(database, merchants, audit, books["book_checks"], recovery),
         webhooks=webhooks,
@@ -236,9 +243,10 @@ def wire(
         disputes=disputes,
         analytics=analytics_of(database, reports, clock),
         customers=customers,
+        notices=notices,
         links=links,
         checkout=checkout_of(settings, merchants, payments, refunds),
-        inbox=_inbox(events, merchants, payments["outcomes"], refunds, disputes, metrics),
+        inbox=_inbox(customers.events, merchants, payments["outcomes"], refunds, disputes, metrics),
         health=_health(settings, database, metrics, clock, processor),
         **ground,
         **identity,
@@ -332,15 +340,16 @@ def _inbox(
 
 
 def _handlers_of(
-    refunds: RefundRoom, links: LinkRoom, webhooks: WebhookRoom, customers: CustomerRoom
+    refunds: RefundRoom, links: LinkRoom, webhooks: WebhookRoom, customers: CustomerRoom, notices: NoticeRoom
 ) -> Mapping[str, Handler]:
     """Return how each piece of the outbox's work is done, by its name: from the rooms' tasks."""
 
     async def hear(item: Item) -> None:
         await webhooks.deliveries.queue_event(item)
         await customers.jobs.hear(item)
+        await notices.jobs.hear(item)
 
-    jobs = (refunds.jobs, links.jobs, customers.jobs)
+    jobs = (refunds.jobs, links.jobs, customers.jobs, notices.jobs)
     return {EVERY_EVENT: hear} | {name: handler for room in jobs for name, handler in room.handlers().items()}
 
 

@@ -29,19 +29,16 @@ class CustomerRoom:
     customers: Customers
     gathering: Gathering
     erasing: Erasing
+    events: EventErasing
     jobs: CustomerJobs
 
 
-def event_erasing_of(outcomes: Outcomes, people: PeopleReader) -> EventErasing:
-    """Join what takes people out of stored events; database and clock are those of payments."""
-    database = outcomes.store.database
-    return EventErasing(InboxStore(database), people, PayerStore(database), outcomes.clock)
-
-
 def customers_of(
-    settings: Settings, database: Database, outcomes: Outcomes, outbox: Outbox, audit: Audit, events: EventErasing
+    settings: Settings, database: Database, outcomes: Outcomes, outbox: Outbox, audit: Audit, people: PeopleReader
 ) -> CustomerRoom:
     """Join the services; clock, ids and what opens a payer are those of payments."""
+    payers = PayerStore(database)
+    events = EventErasing(InboxStore(database), people, payers, outcomes.clock)
     secret, previous = settings.secret_key.get_secret_value(), settings.secret_key_previous.get_secret_value()
     store, keys = CustomerStore(database), CustomerKeys.of(secret, previous)
     gathering = Gathering(store=store, payments=outcomes.store, payers=outcomes.payers, keys=keys, ids=outcomes.ids)
@@ -49,7 +46,7 @@ def customers_of(
     erasing = Erasing(
         store=ErasureStore(database),
         customers=store,
-        payments=events.payers,
+        payments=payers,
         payers=outcomes.payers,
         keys=keys,
         events=events,
@@ -60,4 +57,4 @@ def customers_of(
         clock=outcomes.clock,
     )
     jobs = CustomerJobs(gathering, erasing, outbox)
-    return CustomerRoom(customers=customers, gathering=gathering, erasing=erasing, jobs=jobs)
+    return CustomerRoom(customers=customers, gathering=gathering, erasing=erasing, events=events, jobs=jobs)

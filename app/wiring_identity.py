@@ -19,6 +19,7 @@ from app.database import Database
 from app.kit.cache import TtlCache
 from app.kit.clock import Clock
 from app.kit.ids import Ids
+from app.tenants.channels import Channel, Channels
 from app.tenants.models import ProcessorKeys
 from app.tenants.service import CACHE_SECONDS as MERCHANT_CACHE_SECONDS
 from app.tenants.service import Merchants
@@ -50,7 +51,14 @@ def merchants_of(settings: Settings, database: Database, audit: Audit, clock: Cl
         ),
         cache=TtlCache(clock, MERCHANT_CACHE_SECONDS),
         opened=TtlCache(clock, MERCHANT_CACHE_SECONDS),
+        channels=channels_of(settings),
     )
+
+
+def channels_of(settings: Settings) -> Channels:
+    """Return the ways that have a carrier."""
+    carriers = {Channel.EMAIL: settings.mail_server, Channel.SMS: settings.sms_service}
+    return Channels(frozenset(channel for channel, carrier in carriers.items() if carrier is not None))
 
 
 def identity_of(

@@ -27,11 +27,16 @@ class LinkRoom:
     door: LinkDoor
 
 
+def link_tokens_of(settings: Settings) -> SignedIds:
+    """Return what makes a link's public name of its id."""
+    secret, previous = settings.secret_key.get_secret_value(), settings.secret_key_previous.get_secret_value()
+    return SignedIds.of(secret, previous, purpose=_PURPOSE)
+
+
 def links_of(
     settings: Settings, database: Database, payments: Payments, outbox: Outbox, merchants: Merchants
 ) -> LinkRoom:
     """Join the services; clock and ids are those of payments."""
-    secret, previous = settings.secret_key.get_secret_value(), settings.secret_key_previous.get_secret_value()
     links = Links(
         store=LinkStore(database),
         payments=payments,
@@ -39,7 +44,7 @@ def links_of(
         audit=merchants.audit,
         clock=payments.clock,
         ids=payments.ids,
-        tokens=SignedIds.of(secret, previous, purpose=_PURPOSE),
+        tokens=link_tokens_of(settings),
         public_address=settings.public_address,
     )
     opening = LinkOpening(links)

@@ -4,7 +4,7 @@ from app.config import Settings
 from app.pages.render import Pages
 from app.pages.security import FormTokens
 
-PAGE_ROOMS = ("app.pages", "app.checkout", "app.links", "app.dashboard")
+PAGE_ROOMS = ("app.pages", "app.checkout", "app.links", "app.dashboard", "app.notices")
 """The packages that bring templates, and with them texts and assets."""
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.config import Settings
 from app.database import Database
+from app.outbox.service import Outbox
 from app.tenants.service import Merchants
 from app.web.metrics import Metrics
 from app.webhooks.deliveries import Deliveries
@@ -23,7 +24,9 @@ class WebhookRoom:
     sender: Sender
 
 
-def webhooks_of(settings: Settings, database: Database, metrics: Metrics, merchants: Merchants) -> WebhookRoom:
+def webhooks_of(
+    settings: Settings, database: Database, metrics: Metrics, merchants: Merchants, outbox: Outbox
+) -> WebhookRoom:
     """Join the services; clock, ids, vault and audit log are those of merchants."""
     store = WebhookStore(database)
     destinations = Destinations(may_be_private=settings.webhooks_may_be_private)
@@ -40,6 +43,7 @@ def webhooks_of(settings: Settings, database: Database, metrics: Metrics, mercha
         store=store,
         endpoints=endpoints,
         sender=sender,
+        outbox=outbox,
         clock=merchants.clock,
         ids=merchants.ids,
         rng=random.Random(),  # noqa: S311  jitter, not secrecy

@@ -82,6 +82,8 @@ async def run_worker(settings: Settings, *, ready_file: Path | None = None) -> N
         async with _watched(settings, wiring):
             if ready_file is not None:
                 ready_file.write_text("ready\n", encoding="ascii")  # noqa: ASYNC240  once, before any work
+            channels = sorted(wiring.merchants.channels.open)
+            _log.info("notices_sent_by" if channels else "notices_not_sent", channels=channels)
             _log.info("worker_started", **{lane.name: lane.width for lane in lanes_of(wiring)})
             await work_until(stopping, wiring, idle_seconds=settings.worker_poll_seconds, sign=ready_file)
     finally:

@@ -66,6 +66,13 @@ class UserStore:
         cursor = self._users.find(query).sort(window.sort()).limit(window.fetch_limit)
         return [_user_from_document(document) async for document in cursor]
 
+    async def list_in_charge(self, tenant: str, *, limit: int) -> list[User]:
+        """Return the owners and admins who may sign in, whoever has been there longest first."""
+        roles = [Role.OWNER.value, Role.ADMIN.value]
+        query = {"tenant": tenant, "role": {"$in": roles}, "status": UserStatus.ACTIVE.value}
+        cursor = self._users.find(query).sort([("_id", 1)]).limit(limit)
+        return [_user_from_document(document) async for document in cursor]
+
     async def hold_active_owners(self, tenant: str, *, session: DatabaseSession) -> int:
         """Count the owners who may sign in, and write to each so that a concurrent change conflicts with this one."""
         query = {"tenant": tenant, "role": Role.OWNER.value, "status": UserStatus.ACTIVE.value}

@@ -42,6 +42,7 @@ class Prefix(StrEnum):
     ENDPOINT = "wep"
     DELIVERY = "dlv"
     CUSTOMER = "cus"
+    NOTICE = "ntc"
 
 
 class Ids(Protocol):

@@ -44,6 +44,39 @@ class MoneySettings:
         return self.late_payments is LatePayments.ACCEPT
 
 
+class Language(StrEnum):
+    """A language that notices are written in."""
+
+    ENGLISH = "en"
+    HINDI = "hi"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSettings:
+    """What a merchant wants sent. Receipts are off by default: most merchants send their own.
+
+    Attributes:
+        team: whether owners and admins are mailed what needs them.
+        email_receipts: whether who paid, or gets money back, is mailed.
+        sms_receipts: the same by SMS.
+    """
+
+    team: bool = True
+    email_receipts: bool = False
+    sms_receipts: bool = False
+    language: Language = Language.ENGLISH
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeChange:
+    """What is changed of the settings; None stays."""
+
+    team: bool | None = None
+    email_receipts: bool | None = None
+    sms_receipts: bool | None = None
+    language: Language | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessorAccount:
     """A merchant's account at the processor in one mode; secrets are sealed."""
@@ -82,6 +115,7 @@ class Merchant:
     webhook_secrets: Mapping[Mode, tuple[WebhookSecret, ...]] = field(default_factory=dict)
     return_origins: tuple[str, ...] = ()
     checkout_secrets: Mapping[Mode, str] = field(default_factory=dict)
+    notices: NoticeSettings = field(default_factory=NoticeSettings)
 
 
 @dataclass(frozen=True, slots=True)

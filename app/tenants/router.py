@@ -53,14 +53,14 @@ def _actor(principal: Principal) -> Actor:
 async def merchant_get(principal: CurrentPrincipal, merchants: Service, clock: Now) -> Success[MerchantRead]:
     """Return the merchant with its processor accounts and the webhook path to register."""
     merchant = await merchants.get_merchant(principal.tenant)
-    return ok(MerchantRead.of(merchant), "Merchant.", now=clock.now())
+    return ok(MerchantRead.of(merchant, merchants.channels), "Merchant.", now=clock.now())
 
 
 @router.patch("/merchant", summary="Change your merchant")
 async def merchant_update(
     body: MerchantUpdate, principal: CurrentPrincipal, merchants: Service, clock: Now
 ) -> Success[MerchantRead]:
-    """Change the name, what happens to money that is late or that nobody asked for, or where customers may return."""
+    """Change the name, what happens to unexpected money, where customers may return, and which notices go."""
     merchant = await merchants.update_merchant(
         principal.scope,
         actor=_actor(principal),
@@ -68,8 +68,9 @@ async def merchant_update(
         late_payments=body.late_payments,
         surplus_payments=body.surplus_payments,
         return_origins=body.return_origins,
+        notices=None if body.notices is None else body.notices.to_change(),
     )
-    return ok(MerchantRead.of(merchant), "Merchant changed.", now=clock.now())
+    return ok(MerchantRead.of(merchant, merchants.channels), "Merchant changed.", now=clock.now())
 
 
 @router.put("/merchant/processor", summary="Connect your Razorpay account", openapi_extra={"x-idempotency": "none"})
@@ -84,7 +85,7 @@ async def merchant_processor_connect(
         key_secret=body.key_secret,
         gateway_account_id=body.gateway_account_id,
     )
-    return ok(MerchantRead.of(merchant), "Processor account connected.", now=clock.now())
+    return ok(MerchantRead.of(merchant, merchants.channels), "Processor account connected.", now=clock.now())
 
 
 @router.post(

@@ -1,11 +1,13 @@
 """What the merchant API reads and shows. Secrets go in, never out (a rotated webhook secret: once)."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.kit.scope import Mode
-from app.tenants.models import LatePayments, Merchant, SurplusPayments
+from app.tenants.channels import Channel, Channels
+from app.tenants.models import Language, LatePayments, Merchant, NoticeChange, SurplusPayments
 from app.web.envelope import Timestamp
 
 MerchantName = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=120)]
@@ -14,6 +16,23 @@ KeyId = Annotated[str, StringConstraints(strict=True, pattern=r"^rzp_(test|live)
 
 class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoticesUpdate(_In):
+    """Which notices are sent; what is left out stays."""
+
+    team: Annotated[
+        bool | None, Field(strict=True, description="Whether owners and admins are mailed what needs them.")
+    ] = None
+    email_receipts: Annotated[
+        bool | None, Field(strict=True, description="Whether whoever paid, or gets money back, is mailed.")
+    ] = None
+    sms_receipts: Annotated[bool | None, Field(strict=True, description="The same by SMS.")] = None
+    language: Language | None = None
+
+    def to_change(self) -> NoticeChange:
+        """Return what the service needs."""
+        return NoticeChange(**self.model_dump())
 
 
 class MerchantUpdate(_In):
@@ -32,6 +51,7 @@ class MerchantUpdate(_In):
             "http is for localhost alone, in test mode.",
         ),
     ] = None
+    notices: NoticesUpdate | None = None
 
 
 class ProcessorConnect(_In):
@@ -68,6 +88,16 @@ class AccountRead(BaseModel):
     gateway_account_id: str | None
 
 
+class NoticesRead(BaseModel):
+    """Which notices are sent. `channels` are those that this service has a carrier for; the others send nothing."""
+
+    team: bool
+    email_receipts: bool
+    sms_receipts: bool
+    language: Language
+    channels: list[Channel]
+
+
 class MerchantRead(BaseModel):
     """A merchant."""
 
@@ -76,13 +106,14 @@ class MerchantRead(BaseModel):
     late_payments: LatePayments
     surplus_payments: SurplusPayments
     return_origins: list[str]
+    notices: NoticesRead
     accounts: list[AccountRead]
     webhook_path: Annotated[str, Field(description="Register this path of your public address at the processor.")]
     created_at: Timestamp
     updated_at: Timestamp
 
     @classmethod
-    def of(cls, merchant: Merchant) -> "MerchantRead":
+    def of(cls, merchant: Merchant, channels: Channels) -> "MerchantRead":
         """Show a merchant."""
         return cls(
             id=merchant.id,
@@ -90,6 +121,7 @@ class MerchantRead(BaseModel):
             late_payments=merchant.money.late_payments,
             surplus_payments=merchant.money.surplus_payments,
             return_origins=list(merchant.return_origins),
+            notices=NoticesRead(**asdict(merchant.notices), channels=sorted(channels.open)),
             accounts=[
                 AccountRead(mode=mode, key_id=account.key_id, gateway_account_id=account.gateway_account_id)
                 for mode, account in sorted(merchant.accounts.items())

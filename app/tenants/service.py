@@ -3,7 +3,7 @@
 import math
 import secrets as randomness
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,10 +14,13 @@ from app.kit.clock import Clock
 from app.kit.errors import Kind, Problem
 from app.kit.ids import Ids, Prefix
 from app.kit.scope import Mode, Scope
+from app.tenants.channels import Channel, Channels
 from app.tenants.models import (
     LatePayments,
     Merchant,
     MoneySettings,
+    NoticeChange,
+    NoticeSettings,
     ProcessorAccount,
     ProcessorKeys,
     SurplusPayments,
@@ -83,6 +86,7 @@ class Merchants:
     deployment_keys: ProcessorKeys
     cache: TtlCache[str, Merchant]
     opened: TtlCache[tuple[str, str], str]
+    channels: Channels = field(default_factory=Channels)
 
     def new_merchant(self, *, name: str, webhook_secret: str | None = None) -> Merchant:
         """Return a merchant to be, with a webhook secret of its own for each mode."""
@@ -114,8 +118,13 @@ class Merchants:
         late_payments: LatePayments | None = None,
         surplus_payments: SurplusPayments | None = None,
         return_origins: Sequence[str] | None = None,
+        notices: NoticeChange | None = None,
     ) -> Merchant:
-        """Change the merchant's name or settings. Raises ReturnOriginInvalid."""
+        """Change the merchant's name or settings. Raises ReturnOriginInvalid, ChannelNotConfigured."""
+        if notices is not None and notices.email_receipts:
+            self.channels.require(Channel.EMAIL, param="notices.email_receipts")
+        if notices is not None and notices.sms_receipts:
+            self.channels.require(Channel.SMS, param="notices.sms_receipts")
         origins = None if return_origins is None else tuple(dict.fromkeys(map(registrable_origin, return_origins)))
         before = await self.get_merchant(scope.tenant)
         await self.store.update_merchant(
@@ -125,6 +134,7 @@ class Merchants:
             late_payments=late_payments,
             surplus_payments=surplus_payments,
             return_origins=origins,
+            notices=notices,
         )
         self.cache.drop(scope.tenant)
         after = await self.get_merchant(scope.tenant)
@@ -278,8 +288,10 @@ def _former(secrets: tuple[WebhookSecret, ...], *, now: datetime) -> tuple[Webho
 
 def _settings(merchant: Merchant) -> dict[str, Any]:
     origins = {"return_origins": list(merchant.return_origins)} if merchant.return_origins else {}
+    notices = {} if merchant.notices == NoticeSettings() else {"notices": asdict(merchant.notices)}
     return {
         **origins,
+        **notices,
         "name": merchant.name,
         "late_payments": merchant.money.late_payments.value,
         "surplus_payments": merchant.money.surplus_payments.value,

@@ -1,6 +1,6 @@
 """Every query of merchants. A merchant is its own tenant, so its id is the tenant."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,9 +9,12 @@ from pymongo.asynchronous.collection import AsyncCollection
 from app.database import Collection, Database, Document, Session
 from app.kit.scope import Mode, Scope
 from app.tenants.models import (
+    Language,
     LatePayments,
     Merchant,
     MoneySettings,
+    NoticeChange,
+    NoticeSettings,
     ProcessorAccount,
     SurplusPayments,
     WebhookSecret,
@@ -46,12 +49,16 @@ class MerchantStore:
         late_payments: LatePayments | None = None,
         surplus_payments: SurplusPayments | None = None,
         return_origins: tuple[str, ...] | None = None,
+        notices: NoticeChange | None = None,
     ) -> None:
         """Change what is given."""
         given = {"name": name, "late_payments": late_payments, "surplus_payments": surplus_payments}
         changes: Document = {field: str(value) for field, value in given.items() if value is not None}
         if return_origins is not None:
             changes["return_origins"] = list(return_origins)
+        for field, value in asdict(notices or NoticeChange()).items():
+            if value is not None:
+                changes[f"notices.{field}"] = value
         changes["updated_at"] = at
         await self._merchants.update_one({"_id": {"$eq": tenant}}, {"$set": changes})
 
@@ -143,4 +150,15 @@ def _from_document(document: dict[str, Any]) -> Merchant:
         checkout_secrets={Mode(mode): sealed for mode, sealed in document.get("checkout_secrets", {}).items()},
         created_at=document["created_at"],
         updated_at=document["updated_at"],
+        notices=_notices(document.get("notices", {})),
+    )
+
+
+def _notices(stored: dict[str, Any]) -> NoticeSettings:
+    default = NoticeSettings()
+    return NoticeSettings(
+        team=stored.get("team", default.team),
+        email_receipts=stored.get("email_receipts", default.email_receipts),
+        sms_receipts=stored.get("sms_receipts", default.sms_receipts),
+        language=Language(stored.get("language", default.language)),
     )

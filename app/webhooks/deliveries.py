@@ -13,11 +13,14 @@ from http import HTTPStatus
 
 import structlog
 
+from app.database import Session
 from app.kit.clock import Clock
 from app.kit.ids import Ids, Prefix
 from app.kit.scope import Scope
 from app.outbox.models import Item
+from app.outbox.service import Outbox
 from app.web.paging import Slice, Window
+from app.webhooks.events import given_up, gone
 from app.webhooks.models import (
     TEST_EVENT,
     Attempt,
@@ -52,6 +55,7 @@ class Deliveries:
     store: WebhookStore
     endpoints: Endpoints
     sender: Sender
+    outbox: Outbox
     clock: Clock
     ids: Ids
     rng: random.Random
@@ -176,14 +180,30 @@ class Deliveries:
         answer = await self.sender.send(endpoint.url, headers=headers, body=delivery.body)
         attempt = Attempt(at=now, status=answer.status, reason=answer.reason, milliseconds=answer.milliseconds)
         state, delay = self._judge(delivery, answer)
-        await self.store.record_attempt(endpoint.scope, delivery, attempt, state=state, delay=delay)
+        await self._record(endpoint.scope, delivery, attempt, state=state, delay=delay)
         self.on_try("failed" if state is DeliveryState.PENDING else state.value)
-        if answer.status == HTTPStatus.GONE:
-            gone = {"state": EndpointState.DISABLED.value, "disabled_reason": "gone"}
-            await self.store.update_endpoint(endpoint.scope, endpoint.id, gone, at=now)
         if state is DeliveryState.PARKED:
             _LOG.error("webhook_parked", delivery_id=delivery.id, endpoint_id=endpoint.id, reason=answer.reason)
         return answer.is_taken
+
+    async def _record(
+        self, scope: Scope, delivery: Delivery, attempt: Attempt, *, state: DeliveryState, delay: timedelta
+    ) -> None:
+        """Write how a try ended; when that was the end of something, together with the news of it (W6)."""
+        is_gone = attempt.status == HTTPStatus.GONE
+        if not is_gone and state is not DeliveryState.PARKED:
+            await self.store.record_attempt(scope, delivery, attempt, state=state, delay=delay)
+            return
+
+        async def work(session: Session) -> None:
+            await self.store.record_attempt(scope, delivery, attempt, state=state, delay=delay, session=session)
+            if is_gone:
+                changes = {"state": EndpointState.DISABLED.value, "disabled_reason": "gone"}
+                await self.store.update_endpoint(scope, delivery.endpoint_id, changes, at=attempt.at, session=session)
+            news = gone(delivery) if is_gone else given_up(delivery, at=attempt.at)
+            await self.outbox.add(scope, [news], session=session)
+
+        await self.store.database.transaction(work)
 
     def _judge(self, delivery: Delivery, answer: Answer) -> tuple[DeliveryState, timedelta]:
         if answer.is_taken:

@@ -13,7 +13,7 @@ from bson.binary import Binary
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import BY_MERCHANT, Collection, Database, Document, Index, known_to
+from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session, known_to
 from app.kit.scope import Mode, Scope
 from app.web.paging import Window
 from app.webhooks.models import (
@@ -106,11 +106,14 @@ class WebhookStore:
         row = await self._endpoints.find_one({"_id": {"$eq": endpoint_id}, **_in(scope)})
         return None if row is None else _endpoint(row)
 
-    async def update_endpoint(self, scope: Scope, endpoint_id: str, changes: Document, *, at: datetime) -> bool:
+    async def update_endpoint(
+        self, scope: Scope, endpoint_id: str, changes: Document, *, at: datetime, session: Session | None = None
+    ) -> bool:
         """Change fields of an endpoint and make its queue due; tell whether there is such an endpoint."""
         result = await self._endpoints.update_one(
             {"_id": {"$eq": endpoint_id}, **_in(scope)},
             {"$set": {**changes, "updated_at": at}, "$currentDate": {"due_at": True}, "$inc": {"queued": 1}},
+            session=session,
         )
         return result.matched_count == 1
 
@@ -173,7 +176,14 @@ class WebhookStore:
         return [_delivery(row) async for row in self._deliveries.find(due).sort("next_at", 1).limit(limit)]
 
     async def record_attempt(
-        self, scope: Scope, delivery: Delivery, attempt: Attempt, *, state: DeliveryState, delay: timedelta
+        self,
+        scope: Scope,
+        delivery: Delivery,
+        attempt: Attempt,
+        *,
+        state: DeliveryState,
+        delay: timedelta,
+        session: Session | None = None,
     ) -> None:
         """Write how a try ended, unless somebody else has written of the same try."""
         is_over = state is not DeliveryState.PENDING
@@ -195,6 +205,7 @@ class WebhookStore:
                     }
                 }
             ],
+            session=session,
         )
 
     async def list_deliveries(self, scope: Scope, *, where: DeliveryFilter, window: Window) -> list[Delivery]:

@@ -19,6 +19,7 @@ from app.disputes.models import TRANSITIONS as DISPUTE_MOVES
 from app.inbox.models import TRANSITIONS as EVENT_MOVES
 from app.kit.transitions import Transitions
 from app.links.models import TRANSITIONS as LINK_MOVES
+from app.notices.models import TRANSITIONS as NOTICE_MOVES
 from app.outbox.models import TRANSITIONS as ITEM_MOVES
 from app.payments.models import ORDER_TRANSITIONS as ORDER_MOVES
 from app.payments.models import SUSPENSE_TRANSITIONS as SUSPENSE_MOVES
@@ -51,6 +52,7 @@ _TABLES: tuple[tuple[str, str, Transitions[Any]], ...] = (
     ("Event of the processor", "app/inbox/models.py", EVENT_MOVES),
     ("Erasure of a customer", "app/customers/models.py", ERASURE_MOVES),
     ("Item of the outbox", "app/outbox/models.py", ITEM_MOVES),
+    ("Notice", "app/notices/models.py", NOTICE_MOVES),
 )
 
 

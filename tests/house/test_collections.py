@@ -21,6 +21,7 @@ WITHOUT_TENANT: Mapping[str, str] = {
     "webhook_endpoints.due": "the worker's claim takes the queue that has been due longest, of any merchant",
     "webhook_deliveries.pending": "the gauge of what is overdue counts that of all merchants",
     "webhook_deliveries.ended": "deliveries past their days are found for all merchants at once",
+    "notices.age": "notices past their days are found for all merchants at once",
     "invariant_findings.open_by_invariant": "the gauge of what is wrong counts that of all merchants",
     "invariant_rounds.due_round": "a walk through the database belongs to no merchant",
     "sweeps.due_sweep": "the worker's claim takes the walk that has been due longest, of any merchant",
