@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures drill deploy deploy-down deploy-test attack lock clean distclean api worker simulator docs \
+.PHONY: help run demo test lint format bench crash simulate chaos chaos-mutants figures drill deploy deploy-down deploy-test attack lock clean distclean api worker simulator postbox docs \
 	image sbom audit release
 
 # The interpreter that .venv is made of; found when empty.
@@ -38,7 +38,7 @@ COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-run: ## Start the database, the simulator, the API and the worker; Ctrl-C stops them
+run: ## Start the database, the stand-ins, the API and the worker; Ctrl-C stops them
 	@scripts/environment.sh runtime
 	@exec $(PY) -m app.cli run $(ARGS)
 
@@ -57,6 +57,10 @@ worker: ## Start the worker alone
 simulator: ## Start the Razorpay simulator alone
 	@scripts/environment.sh runtime
 	@exec $(PY) -m razorpay_simulator $(ARGS)
+
+postbox: ## Start the postbox alone: it takes mail and SMS, and shows them
+	@scripts/environment.sh runtime
+	@exec $(PY) -m postbox $(ARGS)
 
 test: ## Check format, lint, imports and types, then run the whole test suite
 	@scripts/environment.sh dev

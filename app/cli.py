@@ -63,6 +63,8 @@ def run(
         host=settings.host,
         port=settings.port,
         simulator_port=settings.simulator_port,
+        has_postbox=not (settings.is_production or settings.mail_server or settings.sms_service),
+        postbox_port=settings.postbox_port,
         mongodb_url=settings.mongodb_url or None,
         mongod_path=settings.mongod_path or None,
         razorpay_key_id=settings.razorpay_key_id,

@@ -211,8 +211,7 @@ def wire(
     database, reports = _databases(settings, [metrics.database_listener(), *listeners], operation_seconds)
     processor = _processor(settings, clock, metrics)
     ground = _ground(settings, database, metrics, clock, ids)
-    audit, outbox = ground["audit"], ground["outbox"]
-    merchants = merchants_of(settings, database, audit, clock, ids)
+    audit, outbox, merchants = ground["audit"], ground["outbox"], ground["merchants"]
     identity = identity_of(settings, database, merchants, audit, clock, ids)
     books = ledger_of(database, reports, metrics, clock, ids)
     facts = Facts(books["ledger"], outbox)
@@ -223,19 +222,15 @@ def wire(
     recovery = recovery_of(database, metrics, merchants, ground["leases"], Rooms(payments, refunds, disputes))
     webhooks = webhooks_of(settings, database, metrics, merchants, outbox)
     customers = customers_of(settings, database, payments["outcomes"], outbox, audit, RazorpayPeopleReader())
-    pages = pages_of(settings)
-    notices = notices_of(settings, database, merchants, outbox, payments["outcomes"], pages.texts)
-    handlers = _handlers_of(refunds, links, webhooks, customers, notices)
+    notices = notices_of(settings, database, merchants, outbox, payments["outcomes"], ground["pages"].texts)
     return Wiring(
         settings=settings,
         clock=clock,
         ids=ids,
         metrics=metrics,
-        pages=pages,
         database=database,
         processor=processor,
-        merchants=merchants,
-        drain=_drain(settings, outbox, handlers, metrics),
+        drain=_drain(settings, outbox, _handlers_of(refunds, links, webhooks, customers, notices), metrics),
         recovery=recovery,
         backups=backups_of(database, merchants, audit, books["book_checks"], recovery),
         webhooks=webhooks,
@@ -259,6 +254,8 @@ class _Ground(TypedDict):
     """What every room may need and no room owns."""
 
     audit: Audit
+    merchants: Merchants
+    pages: Pages
     outbox: Outbox
     idempotency: Idempotency
     leases: Leases
@@ -267,8 +264,11 @@ class _Ground(TypedDict):
 
 
 def _ground(settings: Settings, database: Database, metrics: Metrics, clock: Clock, ids: Ids) -> _Ground:
+    audit = Audit(AuditStore(database), clock, ids)
     return {
-        "audit": Audit(AuditStore(database), clock, ids),
+        "audit": audit,
+        "merchants": merchants_of(settings, database, audit, clock, ids),
+        "pages": pages_of(settings),
         "outbox": Outbox(OutboxStore(database), clock, ids),
         "idempotency": Idempotency(store=IdempotencyStore(database), ids=ids),
         "leases": Leases(database, owner=ids.new(Prefix.LEASE)),

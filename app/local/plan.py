@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.local.embedded import url_of
-from app.local.ports import free_port
+from app.local.ports import free_port, is_free
 
 SIMULATOR_KEY_ID = "rzp_test_simulator"
 MARKER = "PAYMENT_GATEWAY_RUN"
@@ -23,6 +23,9 @@ class RunPlan:
     host: str = "0.0.0.0"
     port: int = 8000
     simulator_port: int = 8090
+    has_postbox: bool = True
+    postbox_port: int = 8025
+    mail_port: int = 0
     mongodb_url: str | None = None
     mongod_path: str | None = None
     razorpay_key_id: str = SIMULATOR_KEY_ID
@@ -31,6 +34,7 @@ class RunPlan:
     api_command: tuple[str, ...] = (*_CLI, "api")
     worker_command: tuple[str, ...] = (*_CLI, "worker")
     simulator_command: tuple[str, ...] = (sys.executable, "-m", "razorpay_simulator")
+    postbox_command: tuple[str, ...] = (sys.executable, "-m", "postbox")
     seed_command: tuple[str, ...] = (*_CLI, "seed-demo", "--json")
     health_timeout_seconds: float = 60.0
     grace_seconds: float = 25.0  # for a child to finish what it is doing
@@ -68,6 +72,11 @@ class RunPlan:
         return f"http://127.0.0.1:{self.simulator_port}"
 
     @property
+    def postbox_url(self) -> str:
+        """Return the address of the postbox's page."""
+        return f"http://127.0.0.1:{self.postbox_port}"
+
+    @property
     def marker(self) -> str:
         """Return the `NAME=value` in the environment by which the processes of this folder are known."""
         return f"{MARKER}={self.data_dir}"
@@ -76,7 +85,18 @@ class RunPlan:
         """Return the plan with its folder absolute and its free ports chosen."""
         port = self.port or free_port(other_than={self.simulator_port})
         simulator_port = self.simulator_port or free_port(other_than={port})
-        return dataclasses.replace(self, data_dir=self.data_dir.resolve(), port=port, simulator_port=simulator_port)
+        postbox_port = self.postbox_port
+        if self.has_postbox and not (postbox_port and is_free(postbox_port)):
+            # Others of its kind like the same port, and nobody has to know this one by heart.
+            postbox_port = free_port(other_than={port, simulator_port})
+        return dataclasses.replace(
+            self,
+            data_dir=self.data_dir.resolve(),
+            port=port,
+            simulator_port=simulator_port,
+            postbox_port=postbox_port,
+            mail_port=self.mail_port or free_port(other_than={port, simulator_port, postbox_port}),
+        )
 
     def environment(self, inherited: Mapping[str, str], *, mongod_port: int) -> dict[str, str]:
         """Return the environment of every child."""
@@ -94,4 +114,8 @@ class RunPlan:
         }
         if self.uses_simulator:
             given["RAZORPAY_BASE_URL"] = self.simulator_url
+        if self.has_postbox:
+            given["MAIL_URL"] = f"smtp+plain://127.0.0.1:{self.mail_port}"
+            given["MAIL_FROM"] = "notices@gateway.example"
+            given["SMS_URL"] = f"twilio+plain://AC1:token@127.0.0.1:{self.postbox_port}?from=%2B15005550006"
         return {**inherited, **given}

@@ -12,11 +12,14 @@ from typing import Any
 import aiohttp
 import structlog
 
+from app.audit.models import Actor
 from app.auth.models import KEY_SCOPES, Role
 from app.auth.service import NewUser
 from app.config import SIMULATOR_KEY_SECRET, Settings
 from app.kit.scope import Mode, Scope
 from app.local.demo import EVENTS
+from app.tenants.channels import Channel
+from app.tenants.models import NoticeChange
 from app.web.principal import Principal, SubjectKind
 from app.wiring import Wiring, wire
 
@@ -39,6 +42,7 @@ async def _account(wiring: Wiring, settings: Settings) -> dict[str, Any]:
     file = settings.data_dir / _FILE
     kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     user = await wiring.accounts.users.find_by_email(EMAIL)
+    made_now = user is None
     if user is None:
         kept = {"email": EMAIL, "password": secrets.token_urlsafe(12)}
         new = NewUser(email=EMAIL, password=kept["password"], full_name="Demo Owner")
@@ -46,6 +50,11 @@ async def _account(wiring: Wiring, settings: Settings) -> dict[str, Any]:
     if user is None:
         message = "the demo account could not be made"
         raise RuntimeError(message)
+    if made_now and wiring.merchants.channels.has(Channel.EMAIL):
+        # Off for everybody else; whoever looks around here shall see what there is.
+        actor = Actor(kind=SubjectKind.USER.value, id=user.id)
+        scope = Scope(user.tenant, Mode.TEST)
+        await wiring.merchants.update_merchant(scope, actor=actor, notices=NoticeChange(email_receipts=True))
     principal = Principal(
         tenant=user.tenant,
         mode=Mode.TEST,

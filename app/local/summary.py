@@ -30,6 +30,8 @@ def _places(plan: RunPlan, database_url: str) -> list[tuple[str, str]]:
         places.append(("Simulator", f"{plan.simulator_url}   (plays Razorpay; no real money moves)"))
     else:
         places.append(("Processor", plan.razorpay_base_url or "Razorpay, with your key"))
+    if plan.has_postbox:
+        places.append(("Postbox", f"{plan.postbox_url}   (takes mail and SMS; nothing leaves this machine)"))
     if plan.uses_embedded_database:
         places.append(("Database", f"{database_url}   (data in {plan.data_dir / 'mongod'})"))
     else:

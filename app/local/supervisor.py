@@ -53,6 +53,7 @@ class Supervisor:
     say: Say
     _database: list[Service] = field(init=False, default_factory=list)  # none or one
     _simulator: list[Service] = field(init=False, default_factory=list)  # none or one
+    _postbox: list[Service] = field(init=False, default_factory=list)  # none or one
     _doors: list[Service] = field(init=False, default_factory=list)
     _stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _forced: bool = field(init=False, default=False)
@@ -120,6 +121,11 @@ class Supervisor:
         command = (*self.plan.simulator_command, "--port", str(self.plan.simulator_port), "--seed-data")
         return self._child("simulator", command, environment, answers_ok(f"{self.plan.simulator_url}/_sim/health"))
 
+    def _postbox_service(self, environment: dict[str, str]) -> ChildService:
+        ports = ("--port", str(self.plan.postbox_port), "--mail-port", str(self.plan.mail_port))
+        health = answers_ok(f"{self.plan.postbox_url}/health")
+        return self._child("postbox", (*self.plan.postbox_command, *ports), environment, health)
+
     def _api_service(self, environment: dict[str, str]) -> ChildService:
         command = (*self.plan.api_command, *(("--reload",) if self.plan.reload else ()))
         return self._child("API", command, environment, answers_ok(f"{self.plan.api_url}/health/ready"))
@@ -143,13 +149,15 @@ class Supervisor:
 
     @property
     def _services(self) -> list[Service]:
-        return [*self._database, *self._simulator, *self._doors]
+        return [*self._database, *self._simulator, *self._postbox, *self._doors]
 
     def _make_services(self, mongod: EmbeddedMongod | None, environment: dict[str, str]) -> None:
         if mongod is not None:
             self._database.append(DatabaseService(mongod))
         if self.plan.uses_simulator:
             self._simulator.append(self._simulator_service(environment))
+        if self.plan.has_postbox:
+            self._postbox.append(self._postbox_service(environment))
         self._doors += [self._api_service(environment), self._worker_service(environment)]
 
     async def _start_all(self, environment: dict[str, str]) -> dict[str, object] | None:
@@ -162,6 +170,8 @@ class Supervisor:
         try:
             async with asyncio.TaskGroup() as group:
                 simulators = [group.create_task(self._start(service)) for service in self._simulator]
+                for service in self._postbox:
+                    group.create_task(self._start(service))
                 for service in self._database:
                     await self._start(service)
                 for service in self._doors:
@@ -221,12 +231,12 @@ class Supervisor:
             await self._seed(self._environment)
 
     async def _stop(self) -> None:
-        """Stop the API and the worker, then the simulator, then the database."""
+        """Stop the API and the worker, then the stand-ins, then the database."""
         if not self._services:
             return
         self.say("Stopping ...")
         await asyncio.gather(*(service.stop() for service in self._doors))
-        for service in (*self._simulator, *self._database):
+        for service in (*self._postbox, *self._simulator, *self._database):
             await service.stop()
         self.say(f"Stopped. The data is kept in {self.plan.data_dir}.")
 

@@ -122,7 +122,10 @@ def test_the_api_is_shown_where_a_browser_reaches_it(host, url):
 def test_free_ports_are_chosen_for_zero_and_differ():
     plan = RunPlan(port=0, simulator_port=0).resolved()
     assert plan.port != plan.simulator_port
-    assert 0 not in (plan.port, plan.simulator_port)
+    assert 0 not in (plan.port, plan.simulator_port, plan.postbox_port, plan.mail_port)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        assert RunPlan(postbox_port=taken).resolved().postbox_port != taken
     assert plan.data_dir.is_absolute()
     assert free_port(other_than={plan.port}) != plan.port
 
@@ -132,6 +135,8 @@ def test_children_learn_where_everything_is_and_a_real_key_keeps_the_processors_
     assert simulated["HOME"] == "/home"
     assert simulated["MONGODB_URL"] == "mongodb://127.0.0.1:3/?replicaSet=rs0"
     assert simulated["RAZORPAY_BASE_URL"] == "http://127.0.0.1:2"
+    assert simulated["MAIL_URL"].startswith("smtp+plain://127.0.0.1:")
+    assert "MAIL_URL" not in RunPlan(has_postbox=False).environment({}, mongod_port=3)
     real = RunPlan(razorpay_key_id="rzp_test_theirs", mongodb_url="mongodb://db").environment({}, mongod_port=0)
     assert "RAZORPAY_BASE_URL" not in real
     assert real["MONGODB_URL"] == "mongodb://db"

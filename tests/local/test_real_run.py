@@ -13,7 +13,7 @@ from app.local.plan import RunPlan
 from app.local.supervisor import run
 
 ROOT = Path(__file__).parents[2]
-PLACES = ("API", "Swagger UI", "ReDoc", "Simulator")
+PLACES = ("API", "Swagger UI", "ReDoc", "Simulator", "Postbox")
 HAS_DOORS = all(importlib.util.find_spec(name) for name in ("app.cli", "razorpay_simulator"))
 
 
@@ -24,7 +24,7 @@ HAS_DOORS = all(importlib.util.find_spec(name) for name in ("app.cli", "razorpay
 def test_everything_starts_answers_and_stops_and_starts_again_with_what_is_there(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     accounts: list[str] = []
-    plan = RunPlan(data_dir=tmp_path, host="127.0.0.1", port=0, simulator_port=0)
+    plan = RunPlan(data_dir=tmp_path, host="127.0.0.1", port=0, simulator_port=0, postbox_port=0)
     for _ in range(2):
         said: list[str] = []
         answers: dict[str, int] = {}

@@ -101,6 +101,7 @@ def plan(tmp_path: Path) -> Iterator[dict[str, Any]]:
         "api_command": standin("api"),
         "worker_command": standin("worker"),
         "simulator_command": standin("simulator"),
+        "has_postbox": False,
         "seed_command": standin("seed"),
     }
     yield plan
