@@ -38,7 +38,7 @@ RAISED_BELOW: Mapping[str, Collection[str]] = {
     "payments": ("tenants", "audit"),
     "refunds": ("payments", "tenants"),
     "disputes": ("payments", "tenants"),
-    "links": ("payments", "audit"),
+    "links": ("payments", "audit", "notices", "tenants"),
     "webhooks": ("audit",),
 }
 """By room, the rooms below whose problems its operations may end in too; the description names them."""

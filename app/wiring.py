@@ -218,11 +218,11 @@ def wire(
     payments = payments_of(settings, database, merchants, MerchantGateways(merchants, processor), facts, metrics)
     refunds = refunds_of(database, metrics, of_payments=payments, facts=facts)
     disputes = disputes_of(database, metrics, of_payments=payments, facts=facts)
-    links = links_of(settings, database, payments["payments"], outbox, merchants)
     recovery = recovery_of(database, metrics, merchants, ground["leases"], Rooms(payments, refunds, disputes))
     webhooks = webhooks_of(settings, database, metrics, merchants, outbox)
     customers = customers_of(settings, database, payments["outcomes"], outbox, audit, RazorpayPeopleReader())
     notices = notices_of(settings, database, merchants, outbox, payments["outcomes"], ground["pages"].texts)
+    links = links_of(settings, database, payments["payments"], notices.posting, merchants)
     return Wiring(
         settings=settings,
         clock=clock,

@@ -7,10 +7,10 @@ from app.database import Database
 from app.kit.tokens import SignedIds
 from app.links.opening import LinkOpening
 from app.links.pages import LinkDoor
+from app.links.posting import LinkPosting
 from app.links.service import Links
 from app.links.store import LinkStore
 from app.links.tasks import LinkJobs
-from app.outbox.service import Outbox
 from app.payments.service import Payments
 from app.tenants.service import Merchants
 
@@ -34,17 +34,18 @@ def link_tokens_of(settings: Settings) -> SignedIds:
 
 
 def links_of(
-    settings: Settings, database: Database, payments: Payments, outbox: Outbox, merchants: Merchants
+    settings: Settings, database: Database, payments: Payments, posting: LinkPosting, merchants: Merchants
 ) -> LinkRoom:
     """Join the services; clock and ids are those of payments."""
     links = Links(
         store=LinkStore(database),
         payments=payments,
-        outbox=outbox,
+        outbox=posting.notices.outbox,
         audit=merchants.audit,
         clock=payments.clock,
         ids=payments.ids,
         tokens=link_tokens_of(settings),
+        posting=posting,
         public_address=settings.public_address,
     )
     opening = LinkOpening(links)

@@ -6,6 +6,7 @@ from app.auth.store import UserStore
 from app.config import Settings
 from app.database import Database
 from app.disputes.store import DisputeStore
+from app.links.posting import LinkPosting
 from app.links.service import LINK_PATH
 from app.notices.letters import Letters
 from app.notices.sealing import NoticeSecrets
@@ -31,6 +32,7 @@ class NoticeRoom:
     notices: Notices
     sending: Sending
     jobs: NoticeJobs
+    posting: LinkPosting
 
 
 def notices_of(
@@ -58,7 +60,12 @@ def notices_of(
         webhooks=WebhookStore(database),
     )
     sending = _sending_of(settings, notices, merchants, texts)
-    return NoticeRoom(notices=notices, sending=sending, jobs=NoticeJobs(writing, sending, outbox))
+    return NoticeRoom(
+        notices=notices,
+        sending=sending,
+        jobs=NoticeJobs(writing, sending, outbox),
+        posting=LinkPosting(notices, outcomes.payers),
+    )
 
 
 def _sending_of(settings: Settings, notices: Notices, merchants: Merchants, texts: Texts) -> Sending:

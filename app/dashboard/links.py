@@ -102,7 +102,7 @@ async def dashboard_link_resend_page(link_id: str, request: Request) -> Response
         title="Send this link again?",
         says=[
             "Your systems are told payment_link.resent; the one that sends your messages sends the address once more.",
-            "No message goes out from here itself.",
+            "From here it goes to the customer whom you named when you made the link by the API, if you did.",
         ],
         button="Send it again",
         back=_page(link.id),

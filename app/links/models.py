@@ -1,6 +1,6 @@
 """Payment links as values, the table of their states, and what becomes of the payment that a link has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -55,7 +55,10 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A payment link. Amounts are minor units: either `amount` is set, or `min_amount` and `max_amount` are."""
+    """A payment link. Amounts are minor units: either `amount` is set, or `min_amount` and `max_amount` are.
+
+    `notify` is the customer whom it is sent to, sealed, if the merchant named one.
+    """
 
     id: str
     scope: Scope
@@ -73,6 +76,7 @@ class Link:
     expires_at: datetime | None = None
     slot: Slot | None = None
     resent_at: datetime | None = None
+    notify: str | None = field(default=None, repr=False)
     version: int = 1
 
     @property

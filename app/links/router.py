@@ -9,7 +9,7 @@ from app.audit.models import Actor
 from app.kit.clock import Clock
 from app.kit.scope import Scope
 from app.links.models import Link
-from app.links.schemas import LinkCreate, LinkQuery, LinkRead
+from app.links.schemas import LinkCreate, LinkQuery, LinkRead, LinkResend
 from app.links.service import Links
 from app.web.envelope import Page, Success, ok
 from app.web.principal import Principal, current_principal
@@ -38,7 +38,12 @@ class Desk:
 
     def show(self, link: Link) -> LinkRead:
         """Return a link as the API shows it."""
-        return LinkRead.of(link, url=self.links.address_of(link), status=link.shown_status(self.clock.now()))
+        return LinkRead.of(
+            link,
+            url=self.links.address_of(link),
+            status=link.shown_status(self.clock.now()),
+            customer=self.links.posting.customer_of(link),
+        )
 
 
 def _desk(request: Request) -> Desk:
@@ -80,8 +85,9 @@ async def payment_links_cancel(link_id: str, request: Request) -> Success[LinkRe
 
 
 @router.post("/payment-links/{link_id}/resend", summary="Send a payment link again")
-async def payment_links_resend(link_id: str, request: Request) -> Success[LinkRead]:
-    """Tell those who listen (`payment_link.resent`) that the link goes to its customer again, at most once a minute."""
+async def payment_links_resend(link_id: str, request: Request, body: LinkResend | None = None) -> Success[LinkRead]:
+    """Send the link again to whom it is for, and tell those who listen (`payment_link.resent`); once a minute."""
     desk = _desk(request)
-    link = await desk.links.resend_link(desk.scope, link_id, actor=desk.actor)
+    notify = None if body is None or body.notify is None else body.notify.to_payer()
+    link = await desk.links.resend_link(desk.scope, link_id, actor=desk.actor, notify=notify)
     return ok(desk.show(link), "The link is being sent again.", now=desk.clock.now())

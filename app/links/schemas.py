@@ -1,16 +1,62 @@
 """What the API of payment links reads and shows. Amounts are integers in minor units (paise for INR)."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from app.gateways.payer import Payer
 from app.kit.bounds import DESCRIPTION_LENGTH
+from app.kit.contacts import EMAIL_LENGTH, PHONE_LENGTH, masked_email, masked_phone
 from app.kit.ids import Prefix
 from app.links.models import Link, ShownStatus
 from app.links.service import NewLink
+from app.payments.payers import plain_payer
 from app.payments.schemas import Amount, Currency, Reference, ReturnUrl, checked_currency
 from app.web.envelope import Moment, Timestamp
 from app.web.paging import PageQuery
+
+
+class LinkNotify(BaseModel):
+    """The customer whom the link is sent to: by e-mail, by SMS, or both."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"examples": [{"email": "customer@example.com"}]}
+    )
+
+    email: Annotated[str, StringConstraints(strict=True, max_length=EMAIL_LENGTH)] | None = None
+    phone: Annotated[
+        Annotated[str, StringConstraints(strict=True, max_length=PHONE_LENGTH)] | None,
+        Field(description="With its country, as in `+919812345670`; one without is Indian."),
+    ] = None
+
+    @model_validator(mode="after")
+    def refuse_what_nobody_has(self) -> Self:
+        """Refuse neither, and what is no address or number."""
+        if self.email is None and self.phone is None:
+            message = "send email, phone or both"
+            raise ValueError(message)
+        customer = self.to_payer()
+        for name, given, read in (
+            ("e-mail address", self.email, customer.email), ("telephone number", self.phone, customer.phone)
+        ):  # fmt: skip
+            if given is not None and read is None:
+                message = f"this is no {name}"
+                raise ValueError(message)
+        return self
+
+    def to_payer(self) -> Payer:
+        """Return whom to send it to, in the one spelling."""
+        return plain_payer(email=self.email, phone=self.phone)
+
+
+class LinkResend(BaseModel):
+    """To whom a link goes from now on; without it, to whom it went before."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"examples": [{"notify": {"phone": "+919812345670"}}]}
+    )
+
+    notify: LinkNotify | None = None
 
 
 class LinkCreate(BaseModel):
@@ -40,6 +86,9 @@ class LinkCreate(BaseModel):
     reusable: Annotated[
         bool, Field(strict=True, description="Whether everybody who opens it pays, or it is paid once.")
     ] = False
+    notify: Annotated[
+        LinkNotify | None, Field(description="Whom the link is sent to; you send it yourself when left out.")
+    ] = None
 
     def to_new(self) -> NewLink:
         """Return what the service needs. Raises AmountRefused for a currency that ISO 4217 does not know."""
@@ -53,6 +102,7 @@ class LinkCreate(BaseModel):
             return_url=self.return_url,
             expires_at=self.expires_at,
             is_reusable=self.reusable,
+            notify=None if self.notify is None else self.notify.to_payer(),
         )
 
 
@@ -63,6 +113,21 @@ class LinkQuery(PageQuery):
 
     status: ShownStatus | None = None
     reference: Reference | None = None
+
+
+class LinkNotifyRead(BaseModel):
+    """Whom the link is sent to, masked."""
+
+    email: str | None
+    phone: str | None
+
+    @classmethod
+    def of(cls, customer: Payer) -> "LinkNotifyRead | None":
+        """Show somebody; None for nobody."""
+        if not customer:
+            return None
+        email, phone = customer.email, customer.phone
+        return cls(email=email and masked_email(email), phone=phone and masked_phone(phone))
 
 
 class LinkRead(BaseModel):
@@ -80,6 +145,7 @@ class LinkRead(BaseModel):
     return_url: str | None
     reusable: bool
     payment_id: str | None
+    notify: LinkNotifyRead | None
     livemode: bool
     expires_at: Timestamp | None
     resent_at: Timestamp | None
@@ -87,7 +153,7 @@ class LinkRead(BaseModel):
     updated_at: Timestamp
 
     @classmethod
-    def of(cls, link: Link, *, url: str, status: ShownStatus) -> "LinkRead":
+    def of(cls, link: Link, *, url: str, status: ShownStatus, customer: Payer) -> "LinkRead":
         """Show a link. Its fields come from our own types, so nothing is validated again."""
         return cls.model_construct(
             id=link.id,
@@ -102,6 +168,7 @@ class LinkRead(BaseModel):
             return_url=link.return_url,
             reusable=link.is_reusable,
             payment_id=link.payment_id,
+            notify=LinkNotifyRead.of(customer),
             livemode=link.scope.livemode,
             expires_at=link.expires_at,
             resent_at=link.resent_at,

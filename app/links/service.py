@@ -6,12 +6,13 @@ leaves in its own transaction writes it down, so that a list can ask for it and 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from app.audit.models import Actor
 from app.audit.service import Audit
 from app.database import Session
+from app.gateways.payer import Payer
 from app.kit.clock import Clock
 from app.kit.ids import Ids, Prefix
 from app.kit.money import Money
@@ -19,6 +20,7 @@ from app.kit.scope import Scope
 from app.kit.tokens import SignedIds
 from app.links.events import closing, told
 from app.links.models import TRANSITIONS, Link, LinkStatus, ShownStatus
+from app.links.posting import LinkPosting
 from app.links.problems import (
     LinkBoundsRefused,
     LinkBusy,
@@ -57,6 +59,7 @@ class NewLink:
     return_url: str | None = None
     expires_at: datetime | None = None
     is_reusable: bool = False
+    notify: Payer | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Links:
     clock: Clock
     ids: Ids
     tokens: SignedIds
+    posting: LinkPosting
     public_address: str
 
     def address_of(self, link: Link) -> str:
@@ -87,11 +91,14 @@ class Links:
             AmountRefused: the processor would not take an amount.
             LinkBoundsRefused, LinkExpiryRefused: the link makes no sense.
             ReturnUrlNotRegistered: the customer may not be sent there afterwards.
+            ChannelNotConfigured, TooManyNotices: it can't be sent to whom it is for; nothing was made.
         """
         now = self.clock.now()
         _check_amounts(new)
         if new.expires_at is not None and not LEAST_LIFE <= new.expires_at - now <= LONGEST_LIFE:
             raise LinkExpiryRefused(param="expires_at")
+        if new.notify is not None:
+            self.posting.require(new.notify)
         if new.return_url is not None:
             await self.payments.check_return_url(scope, new.return_url)
         link = Link(
@@ -109,8 +116,9 @@ class Links:
             reference=new.reference,
             return_url=new.return_url,
             expires_at=new.expires_at,
+            notify=self.posting.seal(scope, new.notify),
         )
-        await self.store.insert_link(scope, link, also=self._telling(scope, [told("payment_link.created", link)]))
+        await self.store.insert_link(scope, link, also=self._sending(scope, told("payment_link.created", link), link))
         await self._record(scope, link, actor=actor, action="payment_link.created", before={})
         return link
 
@@ -160,13 +168,22 @@ class Links:
                 return await self._closed(scope, after)
         raise LinkBusy(retry_after_seconds=1)
 
-    async def resend_link(self, scope: Scope, link_id: str, *, actor: Actor) -> Link:
-        """Tell those who listen that a link is to be sent to its customer once more.
+    async def resend_link(self, scope: Scope, link_id: str, *, actor: Actor, notify: Payer | None = None) -> Link:
+        """Send a link to its customer once more, and tell those who listen.
+
+        Args:
+            scope: whose link.
+            link_id: which.
+            actor: who wants it.
+            notify: to whom from now on; None leaves it as it was.
 
         Raises:
             LinkNotFound, LinkClosed, LinkBusy: nothing was told.
             LinkTooOften: it was sent less than a minute ago.
+            ChannelNotConfigured, TooManyNotices: it can't be sent to whom it is for.
         """
+        if notify is not None:
+            self.posting.require(notify)
         for _ in range(_TRIES):
             link, at = await self.get_link(scope, link_id), self.clock.now()
             if (shown := link.shown_status(at)) is not ShownStatus.ACTIVE:
@@ -174,9 +191,10 @@ class Links:
             if link.resent_at is not None and at - link.resent_at < RESEND_GAP:
                 left = link.resent_at + RESEND_GAP - at
                 raise LinkTooOften(retry_after_seconds=math.ceil(left.total_seconds()))
-            after = replace(link, resent_at=at, updated_at=at, version=link.version + 1)
-            news = self._telling(scope, [told("payment_link.resent", after)])
-            if await self.store.record_resent(scope, link, at=at, also=news):
+            to = link.notify if notify is None else self.posting.seal(scope, notify)
+            after = replace(link, resent_at=at, updated_at=at, notify=to, version=link.version + 1)
+            news = self._sending(scope, told("payment_link.resent", after), after)
+            if await self.store.record_resent(scope, link, at=at, notify=to, also=news):
                 await self._record(scope, after, actor=actor, action="payment_link.resent", before={})
                 return after
         raise LinkBusy(retry_after_seconds=1)
@@ -234,6 +252,13 @@ class Links:
     def _telling(self, scope: Scope, items: Sequence[NewItem]) -> Also:
         async def also(session: Session) -> None:
             await self.outbox.add(scope, items, session=session)
+
+        return also
+
+    def _sending(self, scope: Scope, item: NewItem, link: Link) -> Also:
+        async def also(session: Session) -> None:
+            await self.outbox.add(scope, [item], session=session)
+            await self.posting.queue(link, session=session)
 
         return also
 

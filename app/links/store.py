@@ -141,11 +141,10 @@ class LinkStore:
         sources = sorted(status.value for status in TRANSITIONS.sources(target))
         return await self._change(scope, before, {"status": target.value, "updated_at": at}, sources=sources, also=also)
 
-    async def record_resent(self, scope: Scope, before: Link, *, at: datetime, also: Also) -> bool:
+    async def record_resent(self, scope: Scope, before: Link, *, at: datetime, notify: str | None, also: Also) -> bool:
         """Write that a link is sent once more, if it is still as the caller saw it; tell whether it was written."""
-        return await self._change(
-            scope, before, {"resent_at": at, "updated_at": at}, sources=[LinkStatus.ACTIVE.value], also=also
-        )
+        changes = {"resent_at": at, "updated_at": at, "notify": notify}
+        return await self._change(scope, before, changes, sources=[LinkStatus.ACTIVE.value], also=also)
 
     async def _change(self, scope: Scope, before: Link, changes: Document, *, sources: list[str], also: Also) -> bool:
         query = {**_one(scope, before.id), "version": before.version, "status": {"$in": sources}}
