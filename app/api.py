@@ -21,6 +21,7 @@ from app.inbox.router import router as inbox_router
 from app.ledger.router import router as ledger_router
 from app.links.pages import router as link_pages
 from app.links.router import router as links_router
+from app.notices.router import router as notices_router
 from app.outbox.router import router as outbox_router
 from app.pages.assets import router as assets_router
 from app.payments.router import router as payments_router
@@ -75,6 +76,7 @@ def versioned() -> tuple[APIRouter, ...]:
         ledger_router,
         outbox_router,
         webhooks_router,
+        notices_router,
         *auth_routers,
         tenants_router,
         audit_router,

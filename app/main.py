@@ -200,6 +200,7 @@ def _give(app: FastAPI, settings: Settings, built: Wiring) -> None:
     state.links = built.links.links
     state.customers = built.customers.customers
     state.erasing = built.customers.erasing
+    state.notices = built.notices.notices
     state.link_door = built.links.door
     state.suspense = built.suspense
     state.ledger_door = LedgerDoor(ledger=built.ledger, checks=built.book_checks, clock=built.clock)

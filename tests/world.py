@@ -17,13 +17,17 @@ from pymongo.monitoring import CommandListener
 from app.config import Settings
 from app.disputes.models import Source
 from app.kit.clock import Clock
+from app.kit.ids import Prefix
 from app.kit.money import Money
 from app.kit.scope import Mode, Scope
 from app.ledger.models import Account, Cause, CauseKind, transfer
 from app.ledger.store import EntryFilter
 from app.main import create_app
+from app.notices.models import Notice, NoticeKind, NoticeState
+from app.notices.sealing import Private
 from app.outbox.models import job
 from app.outbox.store import ItemFilter
+from app.tenants.channels import Channel
 from app.web.paging import Window
 from app.wiring import Wiring, wire
 from app.worker import work_until
@@ -213,6 +217,29 @@ class World:
         customer = await room.customers.find_of_payment(merchant.scope, payment_id)
         assert customer is not None
         return customer.id
+
+    async def add_notice(self, merchant: Merchant) -> str:
+        """Write down a mail to a customer of the merchant, which nobody sends; return its id."""
+        room, now = self.wiring.notices.notices, self.wiring.clock.now()
+        notice_id, to = room.ids.new(Prefix.NOTICE), "asha.canary@example.org"
+        notice = Notice(
+            id=notice_id,
+            scope=merchant.scope,
+            kind=NoticeKind.PAYMENT_RECEIPT,
+            channel=Channel.EMAIL,
+            subject="pmt_1",
+            key=notice_id,
+            recipient=room.secrets.digest(merchant.scope, Channel.EMAIL, to),
+            sealed=room.secrets.seal(merchant.scope, notice_id, Private(to, {})),
+            state=NoticeState.SENT,
+            created_at=now,
+            updated_at=now,
+            sent_at=now,
+        )
+        await self.wiring.database.transaction(
+            lambda session: room.store.insert_notice(merchant.scope, notice, session=session)
+        )
+        return notice_id
 
     async def add_webhook(self, merchant: Merchant) -> dict[str, str]:
         """Let the merchant be told at an address that nobody has; return the ids of endpoint and delivery."""

@@ -112,6 +112,8 @@ ROUTES: Mapping[str, Access | Permission] = {
     "webhook_deliveries_list": Permission.EVENTS_READ,
     "webhook_deliveries_get": Permission.EVENTS_READ,
     "webhook_deliveries_resend": Permission.WEBHOOKS_WRITE,
+    "notices_list": Permission.EVENTS_READ,
+    "notices_get": Permission.EVENTS_READ,
 }
 
 PAGES: Mapping[str, Access | Permission] = {

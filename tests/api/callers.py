@@ -31,6 +31,7 @@ NONE_SUCH = {
     "dispute_id": "dsp_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "event_id": "evt_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "link_id": "lnk_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "notice_id": "ntc_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "customer_id": "cus_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "endpoint_id": "wep_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "delivery_id": "dlv_01KAQ7X2V8M3TZB5C6D9EFGHJK",

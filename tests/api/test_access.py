@@ -128,6 +128,8 @@ MAY = {
     "webhook_deliveries_list": f"{TEAM} events:read",
     "webhook_deliveries_get": f"{TEAM} events:read",
     "webhook_deliveries_resend": MAKERS,
+    "notices_list": f"{TEAM} events:read",
+    "notices_get": f"{TEAM} events:read",
 }
 
 FOREIGN_FIELD = {"no_such_field": 1}
@@ -203,6 +205,7 @@ def _admitted(operation):
             "item_id": "outbox_item",
             "endpoint_id": "webhook_endpoint",
             "delivery_id": "webhook_delivery",
+            "notice_id": "notice",
             "entry_id": "ledger_entry",
             "session_id": "session",
             "key_id": "api_key",
@@ -324,6 +327,7 @@ async def belongings(world):
         "link_id": link.data["id"],
         "customer_id": await world.add_customer(merchant, payment["id"]),
         **await world.add_webhook(merchant),
+        "notice_id": await world.add_notice(merchant),
         "item_id": await world.add_job(merchant),
         "entry_id": await world.add_entry(merchant),
         "session_id": sessions[0]["id"],
@@ -382,6 +386,7 @@ async def test_s13_another_merchants_id_looks_like_one_that_does_not_exist_on_ev
         *("webhook_endpoints_get", "webhook_endpoints_update", "webhook_endpoints_delete"),
         *("webhook_endpoints_rotate_secret", "webhook_endpoints_test", "webhook_endpoints_replay"),
         *("webhook_deliveries_get", "webhook_deliveries_resend"),
+        "notices_get",
         *("disputes_get", "disputes_accept", "disputes_contest", "disputes_documents_create"),
         *("refunds_create", "payments_refunds_list", "refunds_get", "refunds_cancel"),
         *("suspense_get", "suspense_place", "suspense_return"),

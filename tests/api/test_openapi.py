@@ -74,6 +74,7 @@ async def own_ids(merchant):
         "link_id": link.data["id"],
         "customer_id": await merchant.world.add_customer(merchant, bought["id"]),
         **await merchant.world.add_webhook(merchant),
+        "notice_id": await merchant.world.add_notice(merchant),
         "event_id": events[0]["id"],
         "dispute_id": await merchant.world.add_dispute(merchant),
         "item_id": await merchant.world.add_job(merchant),
