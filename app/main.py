@@ -247,6 +247,7 @@ def _dashboard_door(built: Wiring, streams: Streams) -> DashboardDoor:
         outbox=built.outbox,
         endpoints=built.webhooks.endpoints,
         deliveries=built.webhooks.deliveries,
+        notices=built.notices.notices,
         recovery=built.recovery.recovery,
         analytics=built.analytics.analytics,
         health=built.health,

@@ -29,6 +29,7 @@ from app.kit.scope import Scope
 from app.ledger.service import Ledger
 from app.ledger.verification import BookChecks
 from app.links.service import Links
+from app.notices.service import Notices
 from app.outbox.service import Outbox
 from app.pages.forms import Upload
 from app.pages.live import Poll, Streams
@@ -75,6 +76,7 @@ class DashboardDoor:
     outbox: Outbox
     endpoints: Endpoints
     deliveries: Deliveries
+    notices: Notices
     recovery: Recovery
     analytics: Analytics
     health: Health

@@ -1,4 +1,4 @@
-"""Payment links: make one, look at what was paid through it, send it again, end it."""
+"""Payment links: make one, for somebody or for nobody, look at what was paid through it, send it again, end it."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -10,22 +10,34 @@ from app.dashboard.confirming import Question, ask, carry_out
 from app.dashboard.door import HOME, Desk, desk_of
 from app.dashboard.listing import chosen, day_of, filters_of, options_of, pager_of, text_of, window_of
 from app.dashboard.route import DashboardRoute
+from app.dashboard.settings import NO_CARRIER
+from app.gateways.payer import Payer
 from app.kit.bounds import DESCRIPTION_LENGTH, REFERENCE_LENGTH
+from app.kit.errors import Problem
 from app.kit.ids import Prefix
 from app.kit.money import Money
 from app.links.models import Link, ShownStatus
 from app.links.problems import LinkBoundsRefused, LinkExpiryRefused
+from app.links.schemas import LinkNotifyRead
 from app.links.service import NewLink
+from app.notices.problems import TooManyNotices
 from app.pages.money import format_money, read_amount
 from app.pages.times import ZONE_COOKIE, zone_of
 from app.payments.limits import CURRENCIES
+from app.payments.payers import plain_payer
 from app.payments.problems import AmountRefused
 from app.payments.store import PaymentFilter
+from app.tenants.channels import Channel, ChannelNotConfigured
 
 router = APIRouter(route_class=DashboardRoute, include_in_schema=False, prefix=f"{HOME}/links")
 
-_FIELDS = ("amount", "min_amount", "max_amount", "currency", "description", "reference", "last_day", "kind", "often")
+_FIELDS = (
+    "amount", "min_amount", "max_amount", "currency", "description", "reference", "last_day", "kind", "often",
+    "email", "phone",
+)  # fmt: skip
 _USUAL: Mapping[str, str] = {**dict.fromkeys(_FIELDS, ""), "currency": "INR", "kind": "fixed", "often": "once"}
+_BESIDE_A_FIELD = (AmountRefused, ChannelNotConfigured, LinkBoundsRefused, LinkExpiryRefused, TooManyNotices)
+_WAYS = {"email": Channel.EMAIL, "phone": Channel.SMS}
 _LONGEST = {"description": DESCRIPTION_LENGTH, "reference": REFERENCE_LENGTH}
 
 
@@ -64,14 +76,9 @@ async def dashboard_link_create(request: Request) -> Response:
         return await _form(desk, values=values, errors=errors)
     try:
         link = await desk.door.links.create_link(desk.scope, new, actor=desk.actor)
-    except LinkExpiryRefused as problem:
-        return await _form(desk, values=values, errors={"last_day": problem.message})
-    except AmountRefused as problem:
-        said = "The processor does not take this amount. In rupees the least is 1.00."
-        return await _form(desk, values=values, errors={problem.param or "amount": said})
-    except LinkBoundsRefused:
-        return await _form(desk, values=values, errors={"max_amount": "It must be more than the least."})
-    return desk.done(_page(link.id), "link_created")
+    except _BESIDE_A_FIELD as problem:
+        return await _form(desk, values=values, errors=_refused(problem))
+    return desk.done(_page(link.id), "link_sent" if new.notify else "link_created")
 
 
 @router.get("/{link_id}")
@@ -86,6 +93,8 @@ async def dashboard_link(link_id: str, request: Request) -> Response:
         link=link,
         shown=_shown(desk, link),
         amount=amount_of(link),
+        customer=LinkNotifyRead.of(desk.door.links.posting.customer_of(link)),
+        again=_again(_reached(desk, link)),
         address=desk.door.links.address_of(link),
         public_path=desk.door.links.path_of(link),
         payments=found.rows,
@@ -98,13 +107,20 @@ async def dashboard_link_resend_page(link_id: str, request: Request) -> Response
     """Ask whether to send it again."""
     desk = desk_of(request)
     link = await desk.door.links.get_link(desk.scope, link_id)
+    reached = _reached(desk, link)
+    to = LinkNotifyRead.of(reached)
+    told = "Your systems are told payment_link.resent"
+    if to is None:
+        says = [
+            f"{told}; the one that sends your messages sends the address once more.",
+            "Nothing goes out from here: there is nobody whom we could reach.",
+        ]
+    else:
+        says = [f"It goes out from here to {_listed(to.email, to.phone)}.", f"{told} too."]
     question = Question(
         title="Send this link again?",
-        says=[
-            "Your systems are told payment_link.resent; the one that sends your messages sends the address once more.",
-            "From here it goes to the customer whom you named when you made the link by the API, if you did.",
-        ],
-        button="Send it again",
+        says=says,
+        button=_again(reached),
         back=_page(link.id),
         facts=_facts(link),
     )
@@ -113,14 +129,15 @@ async def dashboard_link_resend_page(link_id: str, request: Request) -> Response
 
 @router.post("/{link_id}/resend")
 async def dashboard_link_resend(link_id: str, request: Request) -> Response:
-    """Tell those who listen that the link goes out again."""
+    """Send it again to whom it is for, and tell those who listen."""
     desk = desk_of(request)
     known = await desk.door.links.get_link(desk.scope, link_id)
 
     async def deed() -> object:
         return await desk.door.links.resend_link(desk.scope, known.id, actor=desk.actor)
 
-    return await carry_out(desk, deed, back=_page(known.id), notice="link_resent")
+    notice = "link_sent_again" if _reached(desk, known) else "link_resent"
+    return await carry_out(desk, deed, back=_page(known.id), notice=notice)
 
 
 @router.get("/{link_id}/cancel")
@@ -178,6 +195,11 @@ def _read(desk: Desk, values: Mapping[str, str]) -> tuple[NewLink, dict[str, str
     day = day_of(values, "last_day", zone_of(desk.request.cookies.get(ZONE_COOKIE)))
     if day is None and values["last_day"]:
         errors["last_day"] = "Choose a day, or none."
+    customer = plain_payer(email=values["email"], phone=values["phone"])
+    if values["email"] and customer.email is None:
+        errors["email"] = "Write a whole e-mail address, or none."
+    if values["phone"] and customer.phone is None:
+        errors["phone"] = "Write a whole telephone number such as +91 98123 45670, or none."
     new = NewLink(
         currency=currency,
         amount=amounts.get("amount"),
@@ -187,13 +209,50 @@ def _read(desk: Desk, values: Mapping[str, str]) -> tuple[NewLink, dict[str, str
         reference=values["reference"] or None,
         expires_at=None if day is None else day + timedelta(days=1),
         is_reusable=values["often"] == "many",
+        notify=customer or None,
     )
     return new, errors
 
 
+def _refused(problem: Problem) -> dict[str, str]:
+    """Return what stands beside which field when a link can't be made."""
+    match problem:
+        case LinkExpiryRefused():
+            return {"last_day": problem.message}
+        case AmountRefused():
+            said = "The processor does not take this amount. In rupees the least is 1.00."
+            return {problem.param or "amount": said}
+        case LinkBoundsRefused():
+            return {"max_amount": "It must be more than the least."}
+        case _:
+            channel = problem.details.get("channel")
+            return {name: problem.message for name, way in _WAYS.items() if way == channel}
+
+
+def _reached(desk: Desk, link: Link) -> Payer:
+    """Return to whom a link goes when it is sent again: by the ways that have a carrier."""
+    customer, channels = desk.door.links.posting.customer_of(link), desk.door.merchants.channels
+    return Payer(
+        email=customer.email if channels.has(Channel.EMAIL) else None,
+        phone=customer.phone if channels.has(Channel.SMS) else None,
+    )
+
+
+def _again(reached: Payer) -> str:
+    """Return what the button does that sends a link again."""
+    ways = _listed(reached.email and "e-mail", reached.phone and "SMS")
+    return f"Send again by {ways}" if ways else "Let your systems send it again"
+
+
+def _listed(*words: str | None) -> str:
+    return " and ".join(word for word in words if word)
+
+
 async def _form(desk: Desk, *, values: Mapping[str, str], errors: Mapping[str, str] | None = None) -> Response:
     status = 422 if errors else 200
-    return await desk.show("link_new.html", status=status, values=values, errors=errors or {})
+    channels = desk.door.merchants.channels
+    closed = {name: NO_CARRIER[way] for name, way in _WAYS.items() if not channels.has(way)}
+    return await desk.show("link_new.html", status=status, values=values, errors=errors or {}, closed=closed)
 
 
 def _shown(desk: Desk, link: Link) -> ShownStatus:

@@ -14,6 +14,7 @@ from app.dashboard.keys import router as keys_router
 from app.dashboard.ledger import router as ledger_router
 from app.dashboard.links import router as links_router
 from app.dashboard.live import router as live_router
+from app.dashboard.notices import router as notices_router
 from app.dashboard.payment_actions import router as payment_actions_router
 from app.dashboard.payments import router as payments_router
 from app.dashboard.refunds import router as refunds_router
@@ -41,6 +42,7 @@ routers: Sequence[APIRouter] = (
     events_router,
     webhooks_router,
     webhook_actions_router,
+    notices_router,
     keys_router,
     team_router,
     account_router,

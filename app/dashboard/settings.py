@@ -1,6 +1,8 @@
-"""The merchant's settings: name, money that comes late or too often, the processor's keys, the webhook's secret."""
+"""The merchant's settings: name, unexpected money, mail and SMS, the processor's keys, the webhook's secret."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -10,7 +12,8 @@ from app.dashboard.door import HOME, Desk, desk_of
 from app.dashboard.revealing import Made, reveal
 from app.dashboard.route import DashboardRoute
 from app.kit.errors import Problem
-from app.tenants.models import LatePayments, SurplusPayments
+from app.tenants.channels import Channel, Channels
+from app.tenants.models import Language, LatePayments, Merchant, NoticeChange, SurplusPayments
 from app.tenants.service import mode_of_key
 
 router = APIRouter(route_class=DashboardRoute, include_in_schema=False, prefix=f"{HOME}/settings")
@@ -28,6 +31,36 @@ SURPLUS = (
     (SurplusPayments.REFUND.value, "Give it back by itself"),
     (SurplusPayments.HOLD.value, "Hold it until somebody decides"),
 )
+LANGUAGES = ((Language.ENGLISH.value, "English"), (Language.HINDI.value, "Hindi"))
+NO_CARRIER = {
+    Channel.EMAIL: "Nothing is sent: this service has no carrier for e-mail. Whoever runs it sets MAIL_URL.",
+    Channel.SMS: "Nothing is sent: this service has no carrier for SMS. Whoever runs it sets SMS_URL.",
+}
+_SWITCHES = (
+    (
+        "team", Channel.EMAIL, "Mail owners and admins what needs them",
+        "Disputes, money that waits for a decision, and webhook endpoints that miss events.",
+    ),
+    (
+        "email_receipts", Channel.EMAIL, "Mail receipts to customers",
+        "When a payment was received, and when a refund has gone back.",
+    ),
+    (
+        "sms_receipts", Channel.SMS, "Send receipts to customers by SMS",
+        "The same, by SMS. Whoever runs this service pays for each.",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A sort of notices that is sent or not; where nobody carries it, the hint says so."""
+
+    name: str
+    label: str
+    hint: str
+    is_on: bool
+    has_carrier: bool
 
 
 @router.get("")
@@ -52,6 +85,20 @@ async def dashboard_settings_update(request: Request) -> Response:
             late_payments=LatePayments(late) if late in set(LatePayments) else None,
             surplus_payments=SurplusPayments(surplus) if surplus in set(SurplusPayments) else None,
         )
+
+    return await carry_out(desk, deed, back=_PAGE, notice="settings_changed")
+
+
+@router.post("/notices")
+async def dashboard_settings_notices(request: Request) -> Response:
+    """Change which mails and SMS are sent; a switch that nobody could touch stays as it is."""
+    desk, form = desk_of(request), desk_of(request).form
+    channels, language = desk.door.merchants.channels, form.get("language", "")
+    wanted = {name: form.get(name) == "yes" for name, channel, *_ in _SWITCHES if channels.has(channel)}
+    change = NoticeChange(**wanted, language=Language(language) if language in set(Language) else None)
+
+    async def deed() -> object:
+        return await desk.door.merchants.update_merchant(desk.scope, actor=desk.actor, notices=change)
 
     return await carry_out(desk, deed, back=_PAGE, notice="settings_changed")
 
@@ -120,9 +167,24 @@ async def _show(desk: Desk, *, errors: dict[str, str] | None = None, key_id: str
         address=_address(desk),
         late=LATE,
         surplus=SURPLUS,
+        switches=_switches(merchant, desk.door.merchants.channels),
+        languages=LANGUAGES,
         errors=errors or {},
         key_id=key_id,
     )
+
+
+def _switches(merchant: Merchant, channels: Channels) -> Sequence[Switch]:
+    return [
+        Switch(
+            name=name,
+            label=label,
+            hint=hint if channels.has(channel) else NO_CARRIER[channel],
+            is_on=getattr(merchant.notices, name),
+            has_carrier=channels.has(channel),
+        )
+        for name, channel, label, hint in _SWITCHES
+    ]
 
 
 def _address(desk: Desk) -> str:

@@ -19,6 +19,7 @@ EMPTY = (
     "/ledger/entries",
     "/events",
     "/webhooks",
+    "/notices",
 )
 OWN = ("/keys", "/team", "/account", "/settings", "/settings/webhook-secret", "/system")
 
@@ -77,6 +78,7 @@ async def test_every_page_can_be_used_by_everybody_with_something_to_show(world,
     dispute = await world.add_dispute(merchant)
     entry = await world.add_entry(merchant)
     customer = await world.add_customer(merchant, payment["id"])
+    notice = await world.add_notice(merchant)
     await signed_in(guest, world, merchant)
     paths = (
         *EMPTY,
@@ -88,9 +90,10 @@ async def test_every_page_can_be_used_by_everybody_with_something_to_show(world,
         f"/disputes/{dispute}/accept",
         f"/disputes/{dispute}/contest",
         f"/ledger/entries/{entry}",
+        f"/notices/{notice}",
     )
     await world.add_webhook(merchant)
-    await shown(guest, world, paths, [payment["id"], refund.data["id"], dispute, entry, customer])
+    await shown(guest, world, paths, [payment["id"], refund.data["id"], dispute, entry, customer, notice])
 
 
 async def test_a_dispute_is_answered_with_a_file_without_scripts(world, merchant, browser, tmp_path):

@@ -76,6 +76,8 @@ class _Forms(HTMLParser):
             self.found.append(Form(has.get("method", "get"), has.get("action", "")))
         if not self.found or ("name" not in has and tag != "option"):
             return
+        if "disabled" in has:
+            return
         fields = self.found[-1].fields
         if tag == "input" and (has.get("type") not in {"checkbox", "radio"} or "checked" in has):
             fields[has["name"]] = has.get("value", "")

@@ -24,11 +24,11 @@ async def browsers(world):
     """Open browsers that are closed at the end."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def browsers():
+        async def browsers(url=world.url):
             jar = aiohttp.CookieJar(unsafe=True)
             connector = aiohttp.TCPConnector(keepalive_timeout=2)
             session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar, connector=connector))
-            return Browser(world.url, session)
+            return Browser(url, session)
 
         yield browsers
 

@@ -13,8 +13,8 @@ PAGES = [
     "/dashboard", "/dashboard/payments", "/dashboard/links", "/dashboard/links/new", "/dashboard/customers",
     "/dashboard/refunds",
     "/dashboard/disputes", "/dashboard/suspense", "/dashboard/ledger", "/dashboard/ledger/entries", "/dashboard/events",
-    "/dashboard/webhooks", "/dashboard/keys", "/dashboard/team", "/dashboard/account", "/dashboard/settings",
-    "/dashboard/system",
+    "/dashboard/webhooks", "/dashboard/notices", "/dashboard/keys", "/dashboard/team", "/dashboard/account",
+    "/dashboard/settings", "/dashboard/system",
 ]  # fmt: skip
 
 
