@@ -24,6 +24,7 @@ from app.checkout.service import Checkout
 from app.config import ReportsFrom, Settings
 from app.customers import erasures_store
 from app.customers import store as customers_store
+from app.customers.port import Shelves
 from app.database import TRANSACTION_SECONDS, Collection, Database, unhurried
 from app.disputes import store as disputes_store
 from app.gateways.razorpay.events import RazorpayEventReader
@@ -220,9 +221,10 @@ def wire(
     disputes = disputes_of(database, metrics, of_payments=payments, facts=facts)
     recovery = recovery_of(database, metrics, merchants, ground["leases"], Rooms(payments, refunds, disputes))
     webhooks = webhooks_of(settings, database, metrics, merchants, outbox)
-    customers = customers_of(settings, database, payments["outcomes"], outbox, audit, RazorpayPeopleReader())
     notices = notices_of(settings, database, merchants, outbox, payments["outcomes"], ground["pages"].texts)
     links = links_of(settings, database, payments["payments"], notices.posting, merchants)
+    shelves, people = Shelves(links=links.erasing, notices=notices.erasing), RazorpayPeopleReader()
+    customers = customers_of(settings, database, payments["outcomes"], outbox, audit, people, shelves)
     return Wiring(
         settings=settings,
         clock=clock,

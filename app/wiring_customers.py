@@ -8,6 +8,7 @@ from app.customers.erasing import Erasing
 from app.customers.erasures_store import ErasureStore
 from app.customers.gathering import Gathering
 from app.customers.keys import CustomerKeys
+from app.customers.port import Shelves
 from app.customers.service import Customers
 from app.customers.store import CustomerStore
 from app.customers.tasks import CustomerJobs
@@ -34,7 +35,13 @@ class CustomerRoom:
 
 
 def customers_of(
-    settings: Settings, database: Database, outcomes: Outcomes, outbox: Outbox, audit: Audit, people: PeopleReader
+    settings: Settings,
+    database: Database,
+    outcomes: Outcomes,
+    outbox: Outbox,
+    audit: Audit,
+    people: PeopleReader,
+    shelves: Shelves,
 ) -> CustomerRoom:
     """Join the services; clock, ids and what opens a payer are those of payments."""
     payers = PayerStore(database)
@@ -50,6 +57,7 @@ def customers_of(
         payers=outcomes.payers,
         keys=keys,
         events=events,
+        shelves=shelves,
         disputes=DisputeStore(database),
         answers=IdempotencyStore(database),
         outbox=outbox,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.config import Settings
 from app.database import Database
 from app.kit.tokens import SignedIds
+from app.links.erasing import LinkErasing
 from app.links.opening import LinkOpening
 from app.links.pages import LinkDoor
 from app.links.posting import LinkPosting
@@ -25,6 +26,7 @@ class LinkRoom:
     opening: LinkOpening
     jobs: LinkJobs
     door: LinkDoor
+    erasing: LinkErasing
 
 
 def link_tokens_of(settings: Settings) -> SignedIds:
@@ -50,4 +52,5 @@ def links_of(
     )
     opening = LinkOpening(links)
     door = LinkDoor(links=links, opening=opening, merchants=merchants)
-    return LinkRoom(links=links, opening=opening, jobs=LinkJobs(links), door=door)
+    erasing = LinkErasing(links.store, posting.payers)
+    return LinkRoom(links=links, opening=opening, jobs=LinkJobs(links), door=door, erasing=erasing)

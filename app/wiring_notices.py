@@ -8,6 +8,7 @@ from app.database import Database
 from app.disputes.store import DisputeStore
 from app.links.posting import LinkPosting
 from app.links.service import LINK_PATH
+from app.notices.erasing import NoticeErasing
 from app.notices.letters import Letters
 from app.notices.sealing import NoticeSecrets
 from app.notices.sending import Sending
@@ -20,6 +21,7 @@ from app.notices.writing import Writing
 from app.outbox.service import Outbox
 from app.pages.texts import Texts
 from app.payments.outcomes import Outcomes
+from app.payments.payer_store import PayerStore
 from app.tenants.service import Merchants
 from app.webhooks.store import WebhookStore
 from app.wiring_links import link_tokens_of
@@ -33,6 +35,7 @@ class NoticeRoom:
     sending: Sending
     jobs: NoticeJobs
     posting: LinkPosting
+    erasing: NoticeErasing
 
 
 def notices_of(
@@ -65,6 +68,7 @@ def notices_of(
         sending=sending,
         jobs=NoticeJobs(writing, sending, outbox),
         posting=LinkPosting(notices, outcomes.payers),
+        erasing=NoticeErasing(store, secrets, PayerStore(database)),
     )
 
 

@@ -5,7 +5,7 @@ before from making them anew. What is left is walked in pieces by the worker, ea
 done once more after the last check of a payment and the last repetition of an event are over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -16,6 +16,7 @@ from app.audit.service import Actor, Audit
 from app.customers.erasures_store import ErasureStore
 from app.customers.keys import CustomerKeys
 from app.customers.models import Customer, Erasure, ErasureState, ErasureStep
+from app.customers.port import Shelf, Shelves
 from app.customers.problems import CustomerInDispute, CustomerNotFound, ErasureNotFound
 from app.customers.store import CustomerStore
 from app.database import Session
@@ -57,6 +58,7 @@ class Erasing:
     payers: Payers
     keys: CustomerKeys
     events: EventErasing
+    shelves: Shelves
     disputes: DisputeStore
     answers: IdempotencyStore
     outbox: Outbox
@@ -80,7 +82,8 @@ class Erasing:
         open_payments = await self.disputes.list_open_payments(scope, limit=_MOST_OPEN)
         if await self.customers.has_payment_of(scope, customer_id, open_payments):
             raise CustomerInDispute
-        erasure = Erasure(customer_id, scope, self._own(customer), began_at=self.clock.now())
+        own, names = self._keys_of(customer)
+        erasure = Erasure(customer_id, scope, own, names, began_at=self.clock.now())
         if not await self._begin(scope, erasure):
             return await self.get_erasure(scope, customer_id)
         facts = {"mode": scope.mode.value, "payments": customer.payments}
@@ -98,7 +101,7 @@ class Erasing:
 
     async def repeat_erasure(self, erasure: Erasure) -> bool:
         """Erase somebody again who came back with an older backup; tell whether that was not under way."""
-        again = Erasure(erasure.customer_id, erasure.scope, erasure.own, began_at=erasure.began_at)
+        again = Erasure(erasure.customer_id, erasure.scope, erasure.own, erasure.names, began_at=erasure.began_at)
         return await self._begin(erasure.scope, again)
 
     async def measure_slice(self, *, after: str, limit: int) -> list[Erasure]:
@@ -156,6 +159,10 @@ class Erasing:
                 return await self._erase_counted(scope, erasure)
             case ErasureStep.PAYERS:
                 return await self._erase_payers(scope, erasure)
+            case ErasureStep.LINKS:
+                return await self._erase_links(scope, erasure)
+            case ErasureStep.NOTICES:
+                return await self._erase_notices(scope, erasure)
             case ErasureStep.EVENTS:
                 return await self._erase_events(scope, erasure)
             case _:
@@ -175,7 +182,7 @@ class Erasing:
             if self._is_theirs(scope, erasure, self.payers.open(scope, one.payer), one.made_at)
         ]
         if last is None:
-            return replace(erasure, step=ErasureStep.EVENTS, position=self._first_event(erasure))
+            return replace(erasure, step=ErasureStep.LINKS, position="")
         return replace(await self._erase_payments(scope, erasure, theirs), position=last)
 
     async def _erase_payments(self, scope: Scope, erasure: Erasure, payment_ids: Sequence[str]) -> Erasure:
@@ -187,6 +194,24 @@ class Erasing:
             operations = [answer.format(dispute) for answer in _ANSWERS for dispute in disputes]
             await self.answers.forget_answers(scope.tenant, operations)
         return replace(erasure, payments=erasure.payments + erased, disputes=erasure.disputes + len(disputes))
+
+    async def _erase_links(self, scope: Scope, erasure: Erasure) -> Erasure:
+        erased, last = await self._walk(self.shelves.links, scope, erasure)
+        if last is None:
+            return replace(erasure, step=ErasureStep.NOTICES, position=self._first(Prefix.NOTICE, erasure))
+        return replace(erasure, links=erasure.links + erased, position=last)
+
+    async def _erase_notices(self, scope: Scope, erasure: Erasure) -> Erasure:
+        removed, last = await self._walk(self.shelves.notices, scope, erasure)
+        if last is None:
+            return replace(erasure, step=ErasureStep.EVENTS, position=self._first(Prefix.EVENT, erasure))
+        return replace(erasure, notices=erasure.notices + removed, position=last)
+
+    async def _walk(self, shelf: Shelf, scope: Scope, erasure: Erasure) -> tuple[int, str | None]:
+        def is_theirs(payer: Payer, at: datetime) -> bool:
+            return self._is_one_of(erasure.names, scope, erasure, payer, at)
+
+        return await shelf.erase_slice(scope, after=erasure.position, limit=self.piece, is_theirs=is_theirs)
 
     async def _erase_events(self, scope: Scope, erasure: Erasure) -> Erasure:
         def is_theirs(payer: Payer, at: datetime) -> bool:
@@ -202,16 +227,20 @@ class Erasing:
             return replace(erasure, state=ErasureState.WATCHING, step=ErasureStep.COUNTED, position="")
         return replace(erasure, state=ErasureState.DONE, ended_at=self.clock.now())
 
-    def _first_event(self, erasure: Erasure) -> str:
-        """Return behind which event to begin: the second walk looks only at what came since the first."""
+    def _first(self, prefix: Prefix, erasure: Erasure) -> str:
+        """Return behind which id to begin: the second walk looks only at what came since the first."""
         is_first = erasure.state is ErasureState.RUNNING
-        return "" if is_first else first_id(Prefix.EVENT, erasure.began_at - _SLACK)
+        return "" if is_first else first_id(prefix, erasure.began_at - _SLACK)
 
     def _is_theirs(self, scope: Scope, erasure: Erasure, payer: Payer, at: datetime) -> bool:
         """Tell whether it is them, from before: whoever pays afterwards is somebody new."""
-        return at <= erasure.began_at and not set(self.keys.names_of(scope, payer).own).isdisjoint(erasure.own)
+        return self._is_one_of(erasure.own, scope, erasure, payer, at)
 
-    def _own(self, customer: Customer) -> tuple[str, ...]:
-        """Return the keys of their identity under each secret."""
-        named = self.keys.names_of(customer.scope, self.payers.open(customer.scope, customer.payer)).own
-        return tuple(dict.fromkeys([customer.identity, *(named if customer.identity in named else ())]))
+    def _is_one_of(self, known: Collection[str], scope: Scope, erasure: Erasure, payer: Payer, at: datetime) -> bool:
+        return at <= erasure.began_at and not set(self.keys.names_of(scope, payer).own).isdisjoint(known)
+
+    def _keys_of(self, customer: Customer) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the keys of their identity, and those of all their addresses and numbers, under each secret."""
+        named = self.keys.names_of(customer.scope, self.payers.open(customer.scope, customer.payer))
+        own = dict.fromkeys([customer.identity, *(named.own if customer.identity in named.own else ())])
+        return tuple(own), tuple(dict.fromkeys([*own, *customer.keys, *named.all]))

@@ -39,6 +39,7 @@ def to_line(erasure: Erasure) -> str:
         "merchant": erasure.scope.tenant,
         "mode": erasure.scope.mode.value,
         "own": list(erasure.own),
+        "names": list(erasure.names),
         "began_at": to_rfc3339(erasure.began_at),
     }
     return json.dumps(facts)
@@ -52,6 +53,7 @@ def of_line(line: str) -> Erasure:
             customer_id=str(facts["customer_id"]),
             scope=Scope(str(facts["merchant"]), Mode(facts["mode"])),
             own=tuple(str(key) for key in facts["own"]),
+            names=tuple(str(key) for key in facts.get("names", facts["own"])),
             began_at=datetime.fromisoformat(facts["began_at"]),
         )
     except (KeyError, TypeError, ValueError):

@@ -69,6 +69,7 @@ def _to_document(erasure: Erasure) -> Document:
     return {
         "_id": erasure.customer_id,
         "own": list(erasure.own),
+        "names": list(erasure.names),
         "began_at": erasure.began_at,
         **_progress(erasure),
     }
@@ -82,6 +83,8 @@ def _progress(erasure: Erasure) -> Document:
         "payments": erasure.payments,
         "events": erasure.events,
         "disputes": erasure.disputes,
+        "links": erasure.links,
+        "notices": erasure.notices,
         "ended_at": erasure.ended_at,
     }
 
@@ -91,6 +94,8 @@ def _from_document(document: Document) -> Erasure:
         customer_id=document["_id"],
         scope=Scope(document["tenant"], Mode(document["mode"])),
         own=tuple(document["own"]),
+        # One from before there were notices has none of these.
+        names=tuple(document.get("names", document["own"])),
         began_at=document["began_at"],
         state=ErasureState(document["state"]),
         step=ErasureStep(document["step"]),
@@ -98,5 +103,7 @@ def _from_document(document: Document) -> Erasure:
         payments=document["payments"],
         events=document["events"],
         disputes=document["disputes"],
+        links=document.get("links", 0),
+        notices=document.get("notices", 0),
         ended_at=document["ended_at"],
     )

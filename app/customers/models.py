@@ -119,6 +119,12 @@ class ErasureStep(StrEnum):
     PAYERS = "payers"
     """All payments that say who paid: one may name them that was not completed, or not counted yet."""
 
+    LINKS = "links"
+    """All payment links that say whom they were sent to."""
+
+    NOTICES = "notices"
+    """Everything that customers were told: behind payments, since a receipt is theirs whose payment is."""
+
     EVENTS = "events"
     """All events of the processor."""
 
@@ -129,13 +135,16 @@ class Erasure:
 
     Attributes:
         own: their identity's keys: whoever has one is not made a customer again by a payment from before `began_at`.
+        names: the keys of every address and number that they are known by: what was sent to one of them is theirs.
         position: the last id of the step that was looked at.
-        payments: of how many payments the payer was taken out; `events` and `disputes` likewise.
+        payments: of how many payments the payer was taken out; `events`, `disputes` and `links` likewise.
+        notices: how many were removed.
     """
 
     customer_id: str
     scope: Scope
     own: tuple[str, ...]
+    names: tuple[str, ...]
     began_at: datetime
     state: ErasureState = ErasureState.RUNNING
     step: ErasureStep = ErasureStep.COUNTED
@@ -143,4 +152,6 @@ class Erasure:
     payments: int = 0
     events: int = 0
     disputes: int = 0
+    links: int = 0
+    notices: int = 0
     ended_at: datetime | None = None

@@ -95,6 +95,8 @@ class ErasureRead(BaseModel):
     payments: int
     events: int
     disputes: int
+    links: int
+    notices: int
     began_at: Timestamp
     ended_at: Timestamp | None
 
@@ -108,6 +110,8 @@ class ErasureRead(BaseModel):
             payments=erasure.payments,
             events=erasure.events,
             disputes=erasure.disputes,
+            links=erasure.links,
+            notices=erasure.notices,
             began_at=erasure.began_at,
             ended_at=erasure.ended_at,
         )

@@ -7,7 +7,7 @@ The part behind the prefix is 26 characters of Crockford's base 32: 48 bits of m
 import os
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from app.kit.clock import Clock, SystemClock
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _BYTES = 10
+_BIRTH_LETTERS = 10
 _STOCK = 256
 _BODY = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
@@ -111,6 +112,15 @@ def is_id(text: str, prefix: Prefix) -> bool:
 def first_id(prefix: Prefix, moment: datetime) -> str:
     """Return what sorts in front of every id with this prefix that is born at a moment or later."""
     return f"{prefix}_{_encode(int(moment.timestamp() * 1000) << 80)}"
+
+
+def born_at(known: str) -> datetime:
+    """Return when an id of ours was born, to the millisecond."""
+    body = known.partition("_")[2]
+    number = 0
+    for letter in body[:_BIRTH_LETTERS]:
+        number = number << 5 | _ALPHABET.index(letter)
+    return datetime.fromtimestamp(number / 1000, UTC)
 
 
 def _encode(number: int) -> str:

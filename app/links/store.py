@@ -5,7 +5,7 @@ link brings its merchant.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -15,6 +15,7 @@ from app.kit.faultpoints import faultpoint
 from app.kit.scope import Scope
 from app.links.documents import link_from_document, link_to_document, slot_to_document
 from app.links.models import TRANSITIONS, Link, LinkStatus, ShownStatus, Slot
+from app.payments.models import ERASED
 from app.web.paging import Window
 
 _LINKS = "payment_links"
@@ -62,6 +63,15 @@ class LinkFilter:
             case ShownStatus.PAID | ShownStatus.CANCELLED:
                 query["status"] = self.status.value
         return query
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """To whom a link goes, sealed, and when the link was made."""
+
+    link_id: str
+    notify: str = field(repr=False)
+    made_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,26 @@ class LinkStore:
         """Write that a link is sent once more, if it is still as the caller saw it; tell whether it was written."""
         changes = {"resent_at": at, "updated_at": at, "notify": notify}
         return await self._change(scope, before, changes, sources=[LinkStatus.ACTIVE.value], also=also)
+
+    async def list_named(self, scope: Scope, *, after: str, limit: int) -> tuple[list[Named], str | None]:
+        """Return to whom the next links behind an id go, and the last id that was looked at; None at the end."""
+        behind = {**_in(scope), "_id": {"$gt": after}}
+        cursor = self._links.find(behind, {"notify": 1, "created_at": 1}).sort([("_id", 1)])
+        rows = [row async for row in cursor.limit(limit)]
+        # Not asked of the database: there the next one might be a million links away.
+        named = [row for row in rows if row.get("notify") not in {None, ERASED}]
+        last = rows[-1]["_id"] if rows else None
+        return [Named(row["_id"], row["notify"], row["created_at"]) for row in named], last
+
+    async def erase_notify(self, scope: Scope, seen: Named) -> bool:
+        """Put the mark of the erased in the place of whom a link goes to, unless that is somebody else by now.
+
+        The version moves, or whoever sends the link again at this moment would write back whom it went to.
+        """
+        result = await self._links.update_one(
+            {**_one(scope, seen.link_id), "notify": seen.notify}, {"$set": {"notify": ERASED}, "$inc": {"version": 1}}
+        )
+        return result.modified_count == 1
 
     async def _change(self, scope: Scope, before: Link, changes: Document, *, sources: list[str], also: Also) -> bool:
         query = {**_one(scope, before.id), "version": before.version, "status": {"$in": sources}}

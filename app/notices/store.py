@@ -94,6 +94,18 @@ class NoticeStore:
         rows = self._notices.find(query).sort(window.sort()).limit(window.fetch_limit)
         return [_notice(row) async for row in rows]
 
+    async def list_slice(self, scope: Scope, *, after: str, limit: int) -> list[Notice]:
+        """Return notices in the order of their ids, behind one."""
+        rows = self._notices.find({**_in(scope), "_id": {"$gt": after}}).sort([("_id", 1)]).limit(limit)
+        return [_notice(row) async for row in rows]
+
+    async def remove_notices(self, scope: Scope, notice_ids: Sequence[str]) -> int:
+        """Remove notices; return how many there were."""
+        if not notice_ids:
+            return 0
+        result = await self._notices.delete_many({**_in(scope), "_id": {"$in": list(notice_ids)}})
+        return result.deleted_count
+
     async def record_sent(self, scope: Scope, notice_id: str, *, at: datetime, carrier_id: str | None) -> None:
         """Write that the carrier has taken a notice."""
         sources = [state.value for state in TRANSITIONS.sources(NoticeState.SENT)]

@@ -44,6 +44,13 @@ class PayerStore:
         result = await self._payments.update_many(query, {"$set": {"payer": ERASED}})
         return result.modified_count
 
+    async def list_erased_among(self, scope: Scope, payment_ids: Sequence[str]) -> frozenset[str]:
+        """Return which of some payments are of somebody who was erased."""
+        if not payment_ids:
+            return frozenset()
+        query = {**in_scope(scope), "_id": {"$in": list(payment_ids)}, "payer": ERASED}
+        return frozenset([row["_id"] async for row in self._payments.find(query, {"_id": 1})])
+
     async def list_erased(
         self, scope: Scope, *, gateway_payment_ids: Sequence[str], order_ids: Sequence[str]
     ) -> frozenset[str]:
