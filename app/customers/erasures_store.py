@@ -95,7 +95,7 @@ def _from_document(document: Document) -> Erasure:
         scope=Scope(document["tenant"], Mode(document["mode"])),
         own=tuple(document["own"]),
         # One from before there were notices has none of these.
-        names=tuple(document.get("names", document["own"])),
+        names=tuple(document["names"] if "names" in document else document["own"]),
         began_at=document["began_at"],
         state=ErasureState(document["state"]),
         step=ErasureStep(document["step"]),

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from postbox import RunningPostbox
+from tests.notices.post import carriers_of, listening
 from tests.stepped import Stepped, stepped
 
 ASHA = {"email": "asha.canary@example.org", "contact": "+919812345670"}
@@ -15,6 +17,7 @@ class Counter:
     """Where people pay, and where it is seen who they are."""
 
     shop: Stepped
+    post: RunningPostbox
 
     @property
     def room(self):
@@ -41,6 +44,24 @@ class Counter:
         assert answer.status == 201, answer.body
         await self.shop.drain()
 
+    async def send_receipts(self):
+        wanted = {"notices": {"email_receipts": True, "sms_receipts": True}}
+        answer = await self.shop.merchant.ask_as_owner("PATCH", "/api/v1/merchant", wanted)
+        assert answer.status == 200, answer.body
+
+    async def send_link(self, notify):
+        """Send somebody a link; the outbox is not worked on."""
+        body = {"amount": 50_000, "notify": notify}
+        answer = await self.shop.merchant.ask("POST", "/api/v1/payment-links", body)
+        assert answer.status == 201, answer.body
+        return answer.data
+
+    async def erase(self, customer):
+        """Erase somebody, and do everything that follows at once."""
+        answer = await self.shop.merchant.ask_as_owner("POST", f"/api/v1/customers/{customer}/erasure")
+        assert answer.status == 202, answer.body
+        await self.shop.drain()
+
     async def listed(self):
         return (await self.shop.merchant.ask("GET", "/api/v1/customers")).data["items"]
 
@@ -52,5 +73,8 @@ class Counter:
 
 @pytest.fixture
 async def counter(mongodb_url, database_name):
-    async with stepped(mongodb_url, f"{database_name}-customers") as shop:
-        yield Counter(shop)
+    async with (
+        listening() as post,
+        stepped(mongodb_url, f"{database_name}-customers", **carriers_of(post)) as shop,
+    ):
+        yield Counter(shop, post)

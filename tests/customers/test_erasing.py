@@ -1,7 +1,6 @@
 """Whoever is erased is in nothing that is kept or shown any more; money, books and everybody else are as they were."""
 
 import json
-import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,56 +16,13 @@ from app.payments.models import ERASED
 from tests.api.callers import NONE_SUCH, add_member, sign_in
 from tests.clearing import clear
 from tests.customers.conftest import ASHA, RAVI
+from tests.customers.traces import NAME, OF_RAVI, TRACES, VPA, kept, shown, traces_in
 from tests.inbox.conftest import Postman, new_event_id
 from tests.logs import captured_logs
 from tests.recovery.test_invariants import walked
 
 ACTOR = Actor(kind="user", id="usr_x")
-VPA, NAME = "ashacanaryupi@okbank", "Asha Canary"
-TRACES = (ASHA["email"], "asha.canary", ASHA["contact"][3:], "ashacanaryupi", NAME, "7 Canary Lane")
-OF_RAVI = (RAVI["email"], RAVI["contact"])
-SEALED = re.compile(r"v1\.[0-9a-f]{8}\.[A-Za-z0-9_=-]+")
 KEPT_WHOLE = ("refunds", "suspense", "ledger_entries", "ledger_books", "ledger_days")
-SHOWN = (
-    *("payments", "customers", "refunds", "disputes", "suspense", "payment-links", "events", "outbox"),
-    *("webhook-endpoints", "webhook-deliveries", "audit-log", "ledger/entries", "ledger/accounts"),
-)
-
-
-async def kept(counter):
-    """Return everything that is stored, by collection, as text with every seal of a payer opened."""
-    database, payers = counter.shop.wiring.database, counter.room.gathering.payers
-
-    def opened(match):
-        payer = payers.open(counter.scope, match.group())
-        return f"{payer.email} {payer.phone}"
-
-    found = {}
-    for name in await database.db.list_collection_names():
-        rows = [row async for row in database.db[name].find()]
-        found[name] = SEALED.sub(opened, repr(rows))
-    return found
-
-
-async def shown(counter):
-    """Return everything that the API shows of lists and of each thing in them, as text."""
-    ask, texts = counter.shop.merchant.ask_as_owner, []
-    for path in SHOWN:
-        listed = await ask("GET", f"/api/v1/{path}")
-        assert listed.status == 200, (path, listed.body)
-        texts.append(listed.body.decode())
-        items = listed.data.get("items", ())
-        texts += [
-            one.body.decode()
-            for item in items
-            if "id" in item and path != "audit-log"
-            for one in [await ask("GET", f"/api/v1/{path}/{item['id']}")]
-        ]
-    return texts
-
-
-def traces_in(found, traces=TRACES):
-    return sorted({(name, trace) for name, text in found.items() for trace in traces if trace in text})
 
 
 async def money(counter):
@@ -150,11 +106,17 @@ async def contest(counter, payment):
 
 
 async def test_t11_nothing_kept_or_shown_names_who_was_erased_and_the_books_are_as_they_were(counter):
+    await counter.send_receipts()
     customer = await a_life(counter)
     for _ in range(2):
         await counter.sell({**RAVI, "method": "upi", "vpa": "ravicanary@okbank"})
+    for person in (ASHA, RAVI):
+        for notify in ({"email": person["email"]}, {"email": person["email"], "phone": person["contact"]}):
+            await counter.send_link(notify)
     await settle(counter)
-    assert {name for name, _ in traces_in(await kept(counter))} >= {"payments", "customers", "inbox_events", "disputes"}
+    assert {name for name, _ in traces_in(await kept(counter))} >= {
+        *("payments", "customers", "inbox_events", "disputes", "notices", "payment_links"),
+    }
     before, others = await money(counter), traces_in(await kept(counter), OF_RAVI)
     (ravi,) = await counter.found(phone=RAVI["contact"])
     of_ravi = (await counter.shop.merchant.ask("GET", f"/api/v1/customers/{ravi}")).data
@@ -173,6 +135,8 @@ async def test_t11_nothing_kept_or_shown_names_who_was_erased_and_the_books_are_
     assert await counter.shop.wiring.audit.find_break(counter.scope.tenant) is None
     done = await progress(counter, customer)
     assert (done["status"], done["payments"], done["disputes"]) == ("watching", 3, 1)
+    # Two receipts by mail and SMS each, and the two links, one of them by both.
+    assert (done["links"], done["notices"]) == (2, 4 + 3)
     await watch(counter)
     assert (await progress(counter, customer))["status"] == "done"
     assert traces_in(await kept(counter)) == []
@@ -343,7 +307,9 @@ async def test_t11_a_restored_backup_takes_the_list_of_the_erased(counter):
     await counter.sell(ASHA)
     (customer,) = await counter.found(phone=ASHA["contact"])
     database = counter.shop.wiring.database
-    saved = {name: await counter.shop.rows(name) for name in ("payments", "customers", "customer_payments")}
+    await counter.send_link({"email": ASHA["email"]})
+    names = ("payments", "customers", "customer_payments", "payment_links", "notices")
+    saved = {name: await counter.shop.rows(name) for name in names}
     await erase(counter, customer)
     await counter.shop.drain()
     lines = [line async for line in lines_of(counter.room.erasing)]
@@ -364,6 +330,11 @@ def test_a_line_that_is_no_erasure_is_refused_without_repeating_it(line):
     with pytest.raises(ValueError, match="no line of `erasures list`") as refused:
         of_line(line)
     assert refused.value.__cause__ is None
+
+
+def test_a_line_from_before_there_were_notices_knows_the_identity_alone():
+    facts = {"customer_id": "cus_x", "merchant": "mer_x", "mode": "test", "own": ["a key"]}
+    assert of_line(json.dumps({**facts, "began_at": "2026-01-01T00:00:00Z"})).names == ("a key",)
 
 
 async def test_t11_an_identity_is_known_under_both_secrets(counter):

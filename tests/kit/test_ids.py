@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.kit.clock import MovableClock, SystemClock
-from app.kit.ids import Prefix, RandomIds, SequentialIds, is_id
+from app.kit.ids import Prefix, RandomIds, SequentialIds, born_at, first_id, is_id
 
 FORM = re.compile(r"[a-z]{3}_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 PREFIXES = st.sampled_from(list(Prefix))
@@ -107,3 +107,8 @@ def test_what_is_not_exactly_an_id_is_none(text: str) -> None:
 @given(text=st.text(max_size=60))
 def test_is_id_never_raises_and_accepts_only_the_form(text: str) -> None:
     assert is_id(text, Prefix.PAYMENT) == bool(re.fullmatch(r"pmt_[0-7][0-9A-HJKMNP-TV-Z]{25}", text))
+
+
+@given(moment=MOMENTS)
+def test_when_an_id_was_born_is_read_from_it_to_the_millisecond(moment: datetime) -> None:
+    assert timedelta(0) <= moment - born_at(first_id(Prefix.LINK, moment)) < timedelta(milliseconds=2)

@@ -5,20 +5,11 @@ from dataclasses import dataclass
 import pytest
 
 from postbox import RunningPostbox
-from tests.notices.post import listening
+from tests.notices.post import carriers_of, listening
 from tests.stepped import Stepped, stepped
 
 ASHA = {"email": "asha.canary@example.org", "contact": "+919812345670"}
 MERCHANT = "/api/v1/merchant"
-
-
-def carriers_of(post: RunningPostbox) -> dict[str, str]:
-    """Return the settings that let a product use a postbox."""
-    return {
-        "mail_url": f"smtp+plain://127.0.0.1:{post.mail_port}",
-        "mail_from": "notices@gateway.example",
-        "sms_url": f"twilio+plain://AC1:token@127.0.0.1:{post.port}?from=%2B15005550006",
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A postbox on free ports, and certificates for it."""
+"""A postbox on free ports, the settings that let a product use it, and certificates for it."""
 
 import datetime as dt
 import ssl
@@ -11,12 +11,21 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from postbox import PostboxConfig, serve
+from postbox import PostboxConfig, RunningPostbox, serve
 
 
 def listening(**fields):
     """Listen on free ports until the block ends."""
     return serve(PostboxConfig(port=0, mail_port=0, **fields))
+
+
+def carriers_of(post: RunningPostbox) -> dict[str, str]:
+    """Return the settings that let a product use a postbox."""
+    return {
+        "mail_url": f"smtp+plain://127.0.0.1:{post.mail_port}",
+        "mail_from": "notices@gateway.example",
+        "sms_url": f"twilio+plain://AC1:token@127.0.0.1:{post.port}?from=%2B15005550006",
+    }
 
 
 def certified(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
