@@ -6,47 +6,29 @@ Each command imports what it needs itself, so that `run` is up before the librar
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 
+from app.cli_base import load_settings, run_async, until_the_database_answers, with_wiring
+from app.cli_upkeep import erasures_app, outbox_app
 from app.config import Environment, Settings
-from app.kit.clock import SystemClock, to_rfc3339
+from app.kit.clock import SystemClock
 from app.kit.logs import configure_logs
-from app.outbox.models import ItemState
 
 if TYPE_CHECKING:
     from app.wiring import Wiring
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Payment Gateway API.")
 
-outbox_app = typer.Typer(no_args_is_help=True, help="Look at the outbox of all merchants, and replay what is parked.")
 app.add_typer(outbox_app, name="outbox")
-
-erasures_app = typer.Typer(
-    no_args_is_help=True, help="The list of erased customers: keep it, and apply it to a restored backup."
-)
 app.add_typer(erasures_app, name="erasures")
 
 
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def load_settings() -> Settings:
-    """Return the settings, or end with one sentence a problem."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        for problem in error.errors():
-            place = ".".join(str(part) for part in problem["loc"]).upper()
-            sentence = problem["msg"].removeprefix("Value error, ")
-            typer.echo(f"Refused: {f'{place}: ' if place else ''}{sentence}", err=True)
-        raise typer.Exit(2) from None
 
 
 @app.command()
@@ -80,7 +62,7 @@ def api(*, reload: Annotated[bool, typer.Option("--reload", help="Restart when t
     from app.main import serve
 
     settings = load_settings()
-    asyncio.run(_until_the_database_answers(settings))
+    asyncio.run(until_the_database_answers(settings))
     configure_logs(level=settings.effective_log_level)
     serve(settings, reload=reload and settings.environment is not Environment.PRODUCTION)
 
@@ -95,14 +77,14 @@ def worker() -> None:
     settings = load_settings()
 
     async def work() -> None:
-        await _until_the_database_answers(settings)
+        await until_the_database_answers(settings)
         try:
             await run_worker(settings, ready_file=Path(ready_file) if ready_file else None)
         except MetricsPortTaken as taken:
             typer.echo(f"Stopped: {taken.strerror}", err=True)
             raise typer.Exit(3) from None
 
-    _run_async(work())
+    run_async(work())
 
 
 @app.command()
@@ -178,7 +160,7 @@ def seed_payments_command(
         asked = Seeding(scope=scope, count=count, days=days, until=until, seed=seed, with_books=books)
         await seed_payments(wiring, asked, say=lambda line: typer.echo(line, err=True))
 
-    asyncio.run(_with_wiring(fill))
+    asyncio.run(with_wiring(fill))
 
 
 @app.command()
@@ -188,7 +170,7 @@ def migrate() -> None:
     async def start(wiring: "Wiring") -> None:
         await wiring.start()
 
-    asyncio.run(_with_wiring(start))
+    asyncio.run(with_wiring(start))
     typer.echo("The database is ready.")
 
 
@@ -201,7 +183,7 @@ def gather_customers() -> None:
         changed = await wiring.customers.gathering.gather_everything()
         typer.echo(f"Customers are as their payments are; {changed} payments were counted anew.")
 
-    asyncio.run(_with_wiring(gather))
+    asyncio.run(with_wiring(gather))
 
 
 @app.command()
@@ -220,7 +202,7 @@ def backup(
             typer.echo(f"No backup: {failure}", err=True)
             raise typer.Exit(1) from None
 
-    asyncio.run(_with_wiring(save))
+    asyncio.run(with_wiring(save))
 
 
 @app.command()
@@ -252,7 +234,7 @@ def restore(
             raise typer.Exit(1)
         typer.echo("Restored: every invariant holds.")
 
-    asyncio.run(_with_wiring(bring_back, database_name=database))
+    asyncio.run(with_wiring(bring_back, database_name=database))
 
 
 @app.command()
@@ -277,128 +259,6 @@ def error_reference() -> None:
 
     create_app(Settings(_env_file=None))
     typer.echo(errors_markdown(), nl=False)
-
-
-@outbox_app.command(name="list")
-def outbox_list(
-    *,
-    state: Annotated[ItemState, typer.Option(help="Of which state.")] = ItemState.PARKED,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most, the newest first.")] = 50,
-) -> None:
-    """Print the items of a state, one a line as JSON."""
-
-    async def show(wiring: "Wiring") -> None:
-        for item in await wiring.outbox.survey_items(state=state, limit=limit):
-            facts = {
-                "id": item.id,
-                "merchant": item.scope.tenant,
-                "mode": item.scope.mode,
-                "name": item.name,
-                "subject": item.subject,
-                "attempts": item.attempts,
-                "reason": item.reason,
-                "created_at": to_rfc3339(item.created_at),
-            }
-            typer.echo(json.dumps(facts))
-
-    asyncio.run(_with_wiring(show))
-
-
-@outbox_app.command(name="replay")
-def outbox_replay(item_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="The items' ids.")]) -> None:
-    """Take ended items up again, from their first try; an effect that one already had is not repeated."""
-    from app.kit.errors import Problem
-
-    async def replay(wiring: "Wiring") -> None:
-        refused = 0
-        for item_id in item_ids:
-            try:
-                await wiring.outbox.replay_anywhere(item_id)
-            except Problem as problem:
-                refused += 1
-                typer.echo(f"{item_id}: {problem.message}", err=True)
-            else:
-                typer.echo(f"{item_id}: will be worked on again.")
-        if refused:
-            raise typer.Exit(1)
-
-    asyncio.run(_with_wiring(replay))
-
-
-@erasures_app.command(name="list")
-def erasures_list() -> None:
-    """Print every erasure of all merchants, one a line as JSON: keep it beside the backups. It names nobody."""
-    from app.customers.erasures import lines_of
-
-    async def show(wiring: "Wiring") -> None:
-        async for line in lines_of(wiring.customers.erasing):
-            typer.echo(line)
-
-    asyncio.run(_with_wiring(show))
-
-
-@erasures_app.command(name="apply")
-def erasures_apply(path: Annotated[Path, typer.Argument(help="What `erasures list` printed.", exists=True)]) -> None:
-    """Erase again whom a restored backup has brought back; whoever is erased already stays so."""
-    from app.customers.erasures import apply_lines
-
-    async def erase(wiring: "Wiring") -> None:
-        await wiring.start()
-        try:
-            again, known = await apply_lines(wiring.customers.erasing, path.read_text().splitlines())
-        except ValueError as refusal:
-            typer.echo(f"Nothing was erased: {refusal}.", err=True)
-            raise typer.Exit(2) from None
-        typer.echo(f"{again} customers are being erased again; {known} were erased already.")
-
-    asyncio.run(_with_wiring(erase))
-
-
-async def _with_wiring(work: Callable[["Wiring"], Awaitable[None]], *, database_name: str = "") -> None:
-    from app.wiring import wire
-
-    settings = load_settings()
-    if database_name:
-        settings = settings.model_copy(update={"database_name": database_name})
-    await _until_the_database_answers(settings)
-    wiring = wire(settings)
-    try:
-        await work(wiring)
-    finally:
-        await wiring.close()
-
-
-async def _until_the_database_answers(settings: Settings) -> None:
-    """Wait for the database as long as the settings say, then end with one sentence."""
-    from pymongo.errors import PyMongoError
-
-    from app.database import Database, DatabaseUnreachable
-
-    try:
-        database = Database.connect(settings.mongodb_address, name=settings.database_name)
-    except (PyMongoError, ValueError) as error:
-        typer.echo(f"Refused: MONGODB_URL is no address of a database ({type(error).__name__}).", err=True)
-        raise typer.Exit(2) from None
-    try:
-        await database.await_primary(
-            seconds=settings.database_wait_seconds,
-            on_wait=lambda why: typer.echo(f"{why} Waiting ...", err=True),
-        )
-    except DatabaseUnreachable as absent:
-        typer.echo(f"Stopped: {absent}", err=True)
-        raise typer.Exit(3) from None
-    finally:
-        await database.close()
-
-
-def _run_async(work: Coroutine[object, object, None]) -> None:
-    """Run on uvloop where it exists, as the API does."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(work)
-        return
-    uvloop.run(work)
 
 
 if __name__ == "__main__":
