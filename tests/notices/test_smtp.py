@@ -103,14 +103,19 @@ async def test_nobody_there_and_a_silent_server_are_tried_again():
         gone = post.mail_port
     assert await outcome(mailer(f"smtp+plain://127.0.0.1:{gone}").send_mail(MAIL)) == ("later", "connection_failed")
 
-    async def silent(_reader, writer):
-        await asyncio.Event().wait()
+    told, ended = asyncio.Event(), asyncio.Event()
 
-    server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    sending = mailer(f"smtp+plain://127.0.0.1:{port}", total_seconds=0.2).send_mail(MAIL)
-    assert await outcome(sending) == ("later", "timeout")
-    server.close()
+    async def silent(_reader, writer):
+        await told.wait()
+        writer.close()
+        ended.set()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        sending = mailer(f"smtp+plain://127.0.0.1:{port}", total_seconds=0.2).send_mail(MAIL)
+        assert await outcome(sending) == ("later", "timeout")
+        told.set()
+        await ended.wait()
 
 
 def test_neither_mail_nor_server_shows_what_is_private():
