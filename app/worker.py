@@ -173,7 +173,7 @@ async def _beat(wiring: Wiring, stopping: asyncio.Event) -> None:
     while not stopping.is_set():
         try:
             await wiring.heartbeats.record("worker")
-            await wiring.drain.runner.take_up_known()
+            await wiring.drain.take_up_known()
         except PyMongoError as error:
             _log.warning("worker_database_trouble", error=type(error).__name__)
         await _rest(stopping, _HEARTBEAT_SECONDS)

@@ -46,6 +46,10 @@ class Drain:
         if self.dispatcher is not None:
             await self.dispatcher.broker.close()
 
+    async def take_up_known(self) -> int:
+        """Make due again what another worker did not know how to do and this one does. Raises PyMongoError."""
+        return await self.runner.take_up_known()
+
     async def _drain(self, lane: Lane, stopping: asyncio.Event, idle_seconds: float) -> None:
         slots = asyncio.Semaphore(self.widths[lane])
         async with asyncio.TaskGroup() as items:
