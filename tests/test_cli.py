@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,15 +89,25 @@ def test_t9_what_is_no_address_of_a_database_is_refused(command):
     assert (result.exit_code, result.output) == (2, "Refused: MONGODB_URL is no address of a database (ValueError).\n")
 
 
-def test_a_worker_whose_port_for_metrics_is_taken_says_so_in_one_sentence(command, mongodb_url, database_name):
+def test_a_worker_whose_port_for_metrics_is_taken_says_so_in_one_sentence(mongodb_url, database_name, tmp_path):
+    # In a process of its own: a worker takes over the logs and signals of the one that it runs in.
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         mongodb = {"MONGODB_URL": mongodb_url, "DATABASE_NAME": f"{database_name}-cli"}
-        result = command("worker", HOST="127.0.0.1", WORKER_METRICS_PORT=port, **mongodb)
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOST": "127.0.0.1", **mongodb}
+        ended = subprocess.run(
+            [sys.executable, "-m", "app.cli", "worker"],
+            env={**environment, "WORKER_METRICS_PORT": str(port)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
     with MongoClient(mongodb_url) as client:
         client.drop_database(f"{database_name}-cli")
-    assert result.exit_code == 3
-    said = result.output.splitlines()[-1]
+    assert ended.returncode == 3
+    (said,) = ended.stderr.splitlines()
     assert said.startswith(f"Stopped: Port {port} at 127.0.0.1 cannot be used"), said
     assert said.endswith("Choose another WORKER_METRICS_PORT.")
 

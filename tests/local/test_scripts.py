@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TARGETS = {
-    *("run", "demo", "api", "worker", "simulator", "docs"),
+    *("run", "demo", "api", "worker", "simulator", "postbox", "docs"),
     *("crash", "simulate", "chaos", "chaos-mutants", "figures"),
     *("test", "lint", "format", "bench", "lock", "clean", "distclean"),
     *("image", "sbom", "audit", "release"),

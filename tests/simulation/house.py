@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.database import Database
 from app.disputes.tasks import DisputeChecks
+from app.gateways.people import PeopleReader
 from app.gateways.port import EventReader, Gateways
+from app.gateways.razorpay.people import RazorpayPeopleReader
 from app.inbox.service import Inbox
 from app.kit.clock import Clock
 from app.kit.ids import Ids
@@ -63,6 +65,8 @@ class House:
             Database: world.database,
             Gateways: world.account,
             EventReader: world.reader,
+            # Nobody is erased in the simulation, and its events name nobody.
+            PeopleReader: RazorpayPeopleReader(),
             Clock: world.clock,
             Ids: world.ids,
             random.Random: world.rng,
