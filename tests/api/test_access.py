@@ -191,6 +191,8 @@ def expected(operation, caller):
 def _admitted(operation):
     if operation.id == "webhooks_razorpay_receive":
         return 401, "webhook_signature_invalid"
+    if operation.id == "customers_erasure_get":
+        return 404, "erasure_not_found"
     if operation.takes_body:
         return 422, "validation_failed"
     if operation.has_id:
