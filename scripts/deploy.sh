@@ -60,6 +60,8 @@ prepare() {
     secret queue_url ''
     secret redis_url ''
     secret sentry_dsn ''
+    secret mail_url ''
+    secret sms_url ''
     secret mongo_key "$(head -c 96 /dev/urandom | base64 | tr -d '\n')"
     local user
     for user in admin app backup monitor; do secret "mongo_${user}_password" "$(random)"; done
