@@ -252,7 +252,11 @@ class World:
         payment = await merchant.create_payment()
         paid = await merchant.pay(payment, method="card", outcome="success")
         await merchant.ask("POST", f"/api/v1/payments/{payment['id']}/recheck")
-        opened = await self.simulate("POST", f"/_sim/payments/{paid['razorpay_payment_id']}/dispute", {})
+        return await self.dispute(merchant, paid["razorpay_payment_id"])
+
+    async def dispute(self, merchant: Merchant, gateway_payment_id: str) -> str:
+        """Let a bank dispute what the processor knows by this id, and learn of it; return our id of the dispute."""
+        opened = await self.simulate("POST", f"/_sim/payments/{gateway_payment_id}/dispute", {})
         outcomes = self.wiring.disputes.outcomes
         gateway = await outcomes.gateways.of(merchant.scope)
         snapshot = await gateway.get_dispute(opened.json["id"])

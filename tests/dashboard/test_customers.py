@@ -129,10 +129,7 @@ async def test_t11_who_has_an_open_dispute_is_not_erased_and_told_why(world, mer
     who = somebody()
     payment, customer = await sold(merchant, who)
     gateway_id = (await merchant.payment(payment["id"]))["payment_id"]
-    await world.simulate("POST", f"/_sim/payments/{gateway_id}/dispute", {})
-    async with asyncio.timeout(15):
-        while not (await merchant.ask("GET", "/api/v1/disputes")).data["items"]:
-            await asyncio.sleep(0.05)
+    await world.dispute(merchant, gateway_id)
     path = f"{LIST}/{customer}"
     refused = await owner.send(f"{path}/erase", f"{path}/erase")
     assert "problem=customer_in_dispute" in refused.location
