@@ -33,6 +33,7 @@ FIRST: Mapping[str, str] = {
         "next_check_at opened_at payment_id phase razorpay_data reason_code respond_by review status tenant updated_at "
         "version"
     ),
+    "erasures": "began_at disputes ended_at events mode own payments position state step tenant",
     "heartbeats": "at kind",
     "idempotency_keys": (
         "answered_at attempt body created_at fingerprint headers mode operation owner state status tenant"
@@ -50,6 +51,9 @@ FIRST: Mapping[str, str] = {
     "ledger_entries": "cause currency legs mode payment_id recorded_at seal tenant",
     "merchants": "accounts created_at late_payments name updated_at webhook_secrets",
     "migrations": "done_at name",
+    "notices": (
+        "carrier_id channel created_at key kind mode reason recipient sealed sent_at state subject tenant tries updated_at"
+    ),
     "outbox": (
         "attempts created_at deferrals done_at due_at fence key kind lane mode name owner payload payload_version "
         "reason sequence state subject tenant turn"

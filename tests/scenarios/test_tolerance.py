@@ -15,6 +15,9 @@ NEWER = "newer_field"
 _OF_NOW = {"/api/v1/auth/sessions", "/db-status", "/metrics", "/health", "/health/ready"}
 """What tells of this moment, and differs from one question to the next."""
 
+_OF_NOBODY_HERE = {"/api/v1/customers/{customer_id}/erasure"}
+"""What is there only of customers whom the list does not have any more."""
+
 
 @pytest.fixture
 async def shop(mongodb_url, database_name):
@@ -33,7 +36,23 @@ async def leave_traces(shop: Stepped) -> None:
     await world.add_job(merchant)
     link = await merchant.ask("POST", "/api/v1/payment-links", {"amount": 5000, "currency": "INR"}, key=new_key())
     assert link.status == 201, link.body
+    await world.add_notice(merchant)
     await work(shop)
+    await erase_somebody(shop)
+    await work(shop)
+
+
+async def erase_somebody(shop: Stepped) -> None:
+    """Let somebody pay, and erase them."""
+    person = {"email": "ravi@example.org", "contact": "+919812345671"}
+    payment = await shop.merchant.create_payment()
+    await shop.merchant.pay(payment, method="card", outcome="success", **person)
+    await shop.merchant.ask("POST", f"/api/v1/payments/{payment['id']}/recheck")
+    await work(shop)
+    found = await shop.merchant.ask_as_owner("POST", "/api/v1/customers/search", {"email": person["email"]})
+    (customer,) = found.data["items"]
+    erased = await shop.merchant.ask_as_owner("POST", f"/api/v1/customers/{customer['id']}/erasure")
+    assert erased.status == 202, erased.body
 
 
 async def work(shop: Stepped) -> None:
@@ -66,7 +85,7 @@ async def documents(shop: Stepped) -> dict[str, list[dict[str, Any]]]:
 async def answers(shop: Stepped) -> dict[str, Any]:
     """Ask everything that may be asked, each list and each of its items, as the owner."""
     described = (await shop.world.ask("GET", "/openapi.json")).json["paths"]
-    paths = [path for path, verbs in described.items() if "get" in verbs and path not in _OF_NOW]
+    paths = [path for path, verbs in described.items() if "get" in verbs and path not in _OF_NOW | _OF_NOBODY_HERE]
     found: dict[str, Any] = {}
     for path in sorted(paths, key=lambda path: path.count("{")):
         for concrete in _concrete(path, found):
