@@ -52,7 +52,8 @@ FIRST: Mapping[str, str] = {
     "merchants": "accounts created_at late_payments name updated_at webhook_secrets",
     "migrations": "done_at name",
     "notices": (
-        "carrier_id channel created_at key kind mode reason recipient sealed sent_at state subject tenant tries updated_at"
+        "carrier_id channel created_at key kind mode reason recipient sealed sent_at state subject tenant tries "
+        "updated_at"
     ),
     "outbox": (
         "attempts created_at deferrals done_at due_at fence key kind lane mode name owner payload payload_version "
