@@ -7,8 +7,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app.local.embedded import EmbeddedMongod, become_primary
+
+# How fast a machine draws examples is nothing that a test may depend on.
+settings.register_profile("shared_machine", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("shared_machine")
 
 GIVEN_URL = "TEST_MONGODB_URL"  # set it to use a replica set of your own instead of the embedded one
 _MONGOD = pytest.StashKey[EmbeddedMongod]()
