@@ -1,15 +1,10 @@
 """Where people stand besides payments and events: in rooms above this one, which wiring joins with an erasure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
-from app.gateways.payer import Payer
+from app.gateways.people import IsTheirs
 from app.kit.scope import Scope
-
-IsTheirs = Callable[[Payer, datetime], bool]
-"""Tells whether somebody, named in what was made at a moment, is to be erased."""
 
 
 class Shelf(Protocol):

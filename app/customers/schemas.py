@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.customers.models import Customer, Erasure, ErasureState
 from app.gateways.payer import Payer
-from app.kit.contacts import EMAIL_LENGTH, PHONE_LENGTH, masked_email, masked_phone
+from app.kit.contacts import masked_email, masked_phone
 from app.kit.ids import Prefix
 from app.payments.payers import plain_payer
+from app.payments.schemas import EmailGiven, PhoneGiven
 from app.web.envelope import Timestamp
 from app.web.paging import PageQuery
 
@@ -33,11 +34,8 @@ class CustomerSearch(BaseModel):
         extra="forbid", frozen=True, json_schema_extra={"examples": [{"email": "customer@example.com"}]}
     )
 
-    email: Annotated[str, StringConstraints(strict=True, max_length=EMAIL_LENGTH)] | None = None
-    phone: Annotated[
-        Annotated[str, StringConstraints(strict=True, max_length=PHONE_LENGTH)] | None,
-        Field(description="With its country, as in `+919812345670`; one without is Indian."),
-    ] = None
+    email: EmailGiven = None
+    phone: PhoneGiven = None
 
     @model_validator(mode="after")
     def refuse_what_nobody_has(self) -> Self:

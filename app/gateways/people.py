@@ -1,11 +1,14 @@
 """Who stands in what a processor sends us, and how it is shown or kept without them: the port beside `EventReader`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from app.gateways.payer import Payer
+
+IsTheirs = Callable[[Payer, datetime], bool]
+"""Tells whether somebody, named in what was made at a moment, is to be erased."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,14 @@
 """Taking people out of stored events: of those that are here, piece by piece, and of those that come late (T11)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from app.gateways.payer import Payer
-from app.gateways.people import Mention, PeopleReader
+from app.gateways.people import IsTheirs, Mention, PeopleReader
 from app.inbox.models import InboxEvent
 from app.inbox.store import InboxStore
 from app.kit.clock import Clock
 from app.kit.scope import Scope
 from app.payments.payer_store import PayerStore
-
-IsTheirs = Callable[[Payer, datetime], bool]
-"""Tells whether somebody whom an event names, and what they did at a moment, is to be erased."""
 
 
 @dataclass(frozen=True, slots=True)

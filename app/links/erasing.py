@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.customers.port import IsTheirs
+from app.gateways.people import IsTheirs
 from app.kit.scope import Scope
 from app.links.store import LinkStore
 from app.payments.payers import Payers

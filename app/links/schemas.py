@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from app.gateways.payer import Payer
 from app.kit.bounds import DESCRIPTION_LENGTH
-from app.kit.contacts import EMAIL_LENGTH, PHONE_LENGTH, masked_email, masked_phone
+from app.kit.contacts import masked_email, masked_phone
 from app.kit.ids import Prefix
 from app.links.models import Link, ShownStatus
 from app.links.service import NewLink
 from app.payments.payers import plain_payer
-from app.payments.schemas import Amount, Currency, Reference, ReturnUrl, checked_currency
+from app.payments.schemas import Amount, Currency, EmailGiven, PhoneGiven, Reference, ReturnUrl, checked_currency
 from app.web.envelope import Moment, Timestamp
 from app.web.paging import PageQuery
 
@@ -23,11 +23,8 @@ class LinkNotify(BaseModel):
         extra="forbid", frozen=True, json_schema_extra={"examples": [{"email": "customer@example.com"}]}
     )
 
-    email: Annotated[str, StringConstraints(strict=True, max_length=EMAIL_LENGTH)] | None = None
-    phone: Annotated[
-        Annotated[str, StringConstraints(strict=True, max_length=PHONE_LENGTH)] | None,
-        Field(description="With its country, as in `+919812345670`; one without is Indian."),
-    ] = None
+    email: EmailGiven = None
+    phone: PhoneGiven = None
 
     @model_validator(mode="after")
     def refuse_what_nobody_has(self) -> Self:
@@ -36,12 +33,12 @@ class LinkNotify(BaseModel):
             message = "send email, phone or both"
             raise ValueError(message)
         customer = self.to_payer()
-        for name, given, read in (
-            ("e-mail address", self.email, customer.email), ("telephone number", self.phone, customer.phone)
-        ):  # fmt: skip
-            if given is not None and read is None:
-                message = f"this is no {name}"
-                raise ValueError(message)
+        if self.email is not None and customer.email is None:
+            message = "this is no e-mail address"
+            raise ValueError(message)
+        if self.phone is not None and customer.phone is None:
+            message = "this is no telephone number"
+            raise ValueError(message)
         return self
 
     def to_payer(self) -> Payer:

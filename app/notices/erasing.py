@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from app.customers.port import IsTheirs
 from app.gateways.payer import Payer
+from app.gateways.people import IsTheirs
 from app.kit.ids import born_at
 from app.kit.scope import Scope
 from app.notices.models import Notice

@@ -34,9 +34,8 @@ class PayerStore:
         rows = [row async for row in cursor.limit(limit)]
         # Not asked of the database: there the next one might be a million payments away.
         sealed = [row for row in rows if row.get("payer") not in {None, ERASED}]
-        return [Sealed(row["_id"], row["payer"], row["created_at"]) for row in sealed], rows[-1][
-            "_id"
-        ] if rows else None
+        last = rows[-1]["_id"] if rows else None
+        return [Sealed(row["_id"], row["payer"], row["created_at"]) for row in sealed], last
 
     async def erase_payers(self, scope: Scope, payment_ids: Sequence[str]) -> int:
         """Put the mark of the erased in the place of who paid; return of how many payments it was not there yet."""

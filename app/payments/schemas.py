@@ -13,6 +13,7 @@ from app.kit.bounds import (
     METADATA_VALUE_LENGTH,
     REFERENCE_LENGTH,
 )
+from app.kit.contacts import EMAIL_LENGTH, PHONE_LENGTH
 from app.kit.ids import Prefix
 from app.kit.money import MAX_MINOR, Money, exponents
 from app.payments.addresses import CheckoutAddresses
@@ -52,6 +53,11 @@ ReturnUrl = Annotated[
     str,
     StringConstraints(strict=True, min_length=1, max_length=2000),
     Field(description="Where the hosted checkout sends the customer at the end; on a registered origin."),
+]
+EmailGiven = Annotated[str, StringConstraints(strict=True, max_length=EMAIL_LENGTH)] | None
+PhoneGiven = Annotated[
+    Annotated[str, StringConstraints(strict=True, max_length=PHONE_LENGTH)] | None,
+    Field(description="With its country, as in `+919812345670`; one without is Indian."),
 ]
 LinkId = Annotated[str, StringConstraints(strict=True, pattern=r"^lnk_[0-9A-Z]{26}$")]
 
