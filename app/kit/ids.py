@@ -7,7 +7,7 @@ The part behind the prefix is 26 characters of Crockford's base 32: 48 bits of m
 import os
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -18,6 +18,8 @@ _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _BYTES = 10
 _BIRTH_LETTERS = 10
 _STOCK = 256
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _BODY = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
@@ -87,8 +89,7 @@ class RandomIds:
 
     def new(self, prefix: Prefix) -> str:
         """Return `<prefix>_` and 26 characters that sort by time of birth."""
-        milliseconds = int(self.clock.now().timestamp() * 1000)
-        return f"{prefix}_{_encode((milliseconds << 80) | _randomness.next())}"
+        return f"{prefix}_{_encode(_birth(self.clock.now()) | _randomness.next())}"
 
 
 @dataclass(slots=True)
@@ -111,7 +112,7 @@ def is_id(text: str, prefix: Prefix) -> bool:
 
 def first_id(prefix: Prefix, moment: datetime) -> str:
     """Return what sorts in front of every id with this prefix that is born at a moment or later."""
-    return f"{prefix}_{_encode(int(moment.timestamp() * 1000) << 80)}"
+    return f"{prefix}_{_encode(_birth(moment))}"
 
 
 def born_at(known: str) -> datetime:
@@ -120,7 +121,12 @@ def born_at(known: str) -> datetime:
     number = 0
     for letter in body[:_BIRTH_LETTERS]:
         number = number << 5 | _ALPHABET.index(letter)
-    return datetime.fromtimestamp(number / 1000, UTC)
+    return _EPOCH + number * _MILLISECOND
+
+
+def _birth(moment: datetime) -> int:
+    # In whole numbers: a float loses milliseconds far from today, and an id would sort in front of its own birth.
+    return (moment - _EPOCH) // _MILLISECOND << 80
 
 
 def _encode(number: int) -> str:
