@@ -1,11 +1,7 @@
 """The HTTP door: `create_app()` joins what wiring built with the web's layers."""
 
-import signal
-import socket
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import FrameType
 from typing import TypedDict, cast
 
 import uvicorn
@@ -25,7 +21,6 @@ from app.disputes.files import FORM_BYTES as DOCUMENT_FORM_BYTES
 from app.disputes.schemas import BODY_BYTES as DOCUMENT_BODY_BYTES
 from app.health.loopwatch import LoopWatch
 from app.health.router import HealthDoor
-from app.kit.garbage import spare_the_lasting
 from app.kit.logs import configure_logs
 from app.ledger.router import LedgerDoor
 from app.observability import start_error_tracking, telemetry_of
@@ -35,6 +30,7 @@ from app.web.docs import docs_router
 from app.web.errors import install_errors
 from app.web.middleware import Edge, Middleware
 from app.web.openapi import install_openapi
+from app.web.serving import DrainingServer
 from app.web.shedding import Room
 from app.wiring import Wiring, wire
 
@@ -63,40 +59,6 @@ class _Options(TypedDict):
     timeout_graceful_shutdown: int
 
 
-class DrainingServer(uvicorn.Server):
-    """A server that leaves its balancer time: asked to end, it says "not ready" and goes on serving for a while (P7).
-
-    It then takes no more connections, finishes what is under way and ends. A second request to end is obeyed at once.
-    """
-
-    def __init__(self, app: FastAPI, config: uvicorn.Config, *, drain_seconds: float) -> None:
-        super().__init__(config)
-        self._app = app
-        self._drain_seconds = drain_seconds
-        self._ends_at: float | None = None
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain at the first SIGTERM; end otherwise."""
-        if sig == signal.SIGTERM and self._drain_seconds and self._ends_at is None:
-            self._app.state.health_door.health.is_draining = True
-            self._ends_at = time.monotonic() + self._drain_seconds
-            return
-        # Streams look at this: else each would keep the process for its whole grace.
-        self._app.state.health_door.health.is_draining = True
-        super().handle_exit(sig, frame)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say to the garbage collector that all this stays."""
-        await super().startup(sockets)
-        spare_the_lasting()
-
-    async def on_tick(self, counter: int) -> bool:
-        """End once the time for draining is over; called ten times a second."""
-        if self._ends_at is not None and time.monotonic() >= self._ends_at:
-            return True
-        return await super().on_tick(counter)
-
-
 def server_options(settings: Settings) -> _Options:
     """Return how the server is told to serve."""
     return _Options(
@@ -121,7 +83,12 @@ def serve(settings: Settings, *, reload: bool = False) -> None:
         uvicorn.run("app.main:create_app", factory=True, reload=True, reload_dirs=["app"], **options)
         return
     app = create_app(settings)
-    server = DrainingServer(app, uvicorn.Config(app, **options), drain_seconds=settings.drain_seconds)
+
+    def say_not_ready() -> None:
+        # Streams look at this too: else each would keep the process for its whole grace.
+        app.state.health_door.health.is_draining = True
+
+    server = DrainingServer(uvicorn.Config(app, **options), drain_seconds=settings.drain_seconds, on_end=say_not_ready)
     server.run()
     if not server.started:
         raise SystemExit(_NOT_STARTED)
