@@ -36,9 +36,12 @@ class SweepStore:
         await self._sweeps.update_one(identity, {"$setOnInsert": {"next_at": at, "walk": None}}, upsert=True)
 
     async def claim_due_sweep(self, *, at: datetime) -> Sweep | None:
-        """Take the walk that has been due longest; a worker that dies gives it back when the lease runs out."""
+        """Take the walk that has been due longest; a worker that dies gives it back when the lease runs out.
+
+        A list that only newer code knows is left to newer workers (P6).
+        """
         document = await self._sweeps.find_one_and_update(
-            {"next_at": {"$lte": at}},
+            {"next_at": {"$lte": at}, "swept": {"$in": [known.value for known in Swept]}},
             {"$set": {"next_at": at + timedelta(seconds=SWEEP_LEASE_SECONDS)}},
             sort=[("next_at", 1)],
             return_document=ReturnDocument.AFTER,

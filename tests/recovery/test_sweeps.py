@@ -130,3 +130,18 @@ async def test_p3_a_page_of_a_worker_that_slept_is_not_written_down(shop):
     assert {walk.swept for walk in walks} == {walk.swept for walk in again} == set(Swept)
     late = {"is_over": False, "next_at": first, "leased_at": first}
     assert not any([await store.save_sweep(walk.scope, walk, **late) for walk in walks])
+
+
+async def test_p6_a_list_that_only_newer_code_knows_is_left_to_newer_workers(shop):
+    pages = await swept(shop)
+    newer = {
+        "tenant": shop.merchant.id,
+        "mode": "test",
+        "swept": "of_tomorrow",
+        "next_at": shop.clock.now(),
+        "walk": None,
+    }
+    await shop.wiring.database.collection("sweeps").insert_one(dict(newer))
+    assert await swept(shop, days=1) == pages
+    (kept,) = [row for row in await shop.rows("sweeps") if row["swept"] == "of_tomorrow"]
+    assert kept["next_at"] == newer["next_at"]
