@@ -79,7 +79,7 @@ async def test_d10_the_options_are_in_force() -> None:
     assert options.read_preference == ReadPreference.PRIMARY
     assert options.retry_writes
     assert options.retry_reads
-    assert options.server_selection_timeout == 4
+    assert options.server_selection_timeout == 3.5
     pool = options.pool_options
     assert (pool.connect_timeout, pool.socket_timeout, pool.wait_queue_timeout) == (1, 8, 2)
     assert (pool.max_pool_size, pool.metadata["application"]["name"]) == (64, "payment-gateway-api")
