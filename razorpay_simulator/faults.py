@@ -7,7 +7,7 @@ from typing import Any
 
 
 class FaultMode(StrEnum):
-    """What can go wrong with one call."""
+    """What can go wrong with one call, or with one settlement."""
 
     SLOW = "slow"
     DELAY_THEN_PROCESS = "delay_then_process"
@@ -27,6 +27,23 @@ class FaultMode(StrEnum):
     HUGE_BODY = "huge_body"
     CONTRADICTORY = "contradictory"
     INSERT_AFTER = "insert_after"
+    RECON_ROW_MISSING = "recon_row_missing"
+    RECON_FEE_DRIFT = "recon_fee_drift"
+    RECON_LATE = "recon_late"
+    SETTLEMENT_SHORT = "settlement_short"
+    SETTLEMENT_FAILS = "settlement_fails"
+
+
+OF_SETTLEMENTS = frozenset(
+    {
+        FaultMode.RECON_ROW_MISSING,
+        FaultMode.RECON_FEE_DRIFT,
+        FaultMode.RECON_LATE,
+        FaultMode.SETTLEMENT_SHORT,
+        FaultMode.SETTLEMENT_FAILS,
+    }
+)
+"""These strike a settlement as it is made, not a call: whoever looks, and how often, sees the same wrong."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,11 +59,12 @@ class FaultRule:
         times: how often, None for always.
         probability: how likely, instead of `times`.
         seed: decides the throws of `probability`.
-        delay_seconds: for the slow modes; real seconds, as a client's time-out is real.
+        delay_seconds: for the slow modes; real seconds, as a client's time-out is real. For settlements simulated ones.
         retry_after: for `rate_limit`, the header's value.
         status: for the error modes.
         account_id: only for this account, None for all.
         size_bytes: for `huge_body`.
+        amount: for `recon_fee_drift` and `settlement_short`, in paise.
     """
 
     id: str
@@ -62,6 +80,7 @@ class FaultRule:
     status: int = 500
     account_id: str | None = None
     size_bytes: int = 8 * 1024 * 1024
+    amount: int = 100
     hits: int = 0
     dice: random.Random = field(init=False, repr=False)
 
@@ -70,6 +89,8 @@ class FaultRule:
 
     def applies(self, method: str, template: str, path: str, account_id: str) -> bool:
         """Tell whether this call is meant; does not throw the dice."""
+        if self.mode in OF_SETTLEMENTS:
+            return False
         if self.method not in {"*", method} or self.account_id not in {None, account_id}:
             return False
         if self.is_prefix:
@@ -99,6 +120,7 @@ class FaultRule:
             "status": self.status,
             "account_id": self.account_id,
             "size_bytes": self.size_bytes,
+            "amount": self.amount,
             "hits": self.hits,
         }
 
@@ -115,3 +137,11 @@ class Faults:
             if rule.applies(method, template, path, account_id) and rule.strikes():
                 return rule
         return None
+
+    def of_settlement(self, account_id: str) -> list[FaultRule]:
+        """Return the rules that strike this account's new settlement; they go together, so all that do."""
+        return [
+            rule
+            for rule in self.rules.values()
+            if rule.mode in OF_SETTLEMENTS and rule.account_id in {None, account_id} and rule.strikes()
+        ]

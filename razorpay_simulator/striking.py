@@ -90,6 +90,10 @@ def _contradict(entity: dict[str, Any]) -> None:
         entity.update(status="captured", captured=False, amount=0, amount_refunded=1, fee=-1)
     elif entity.get("entity") == "refund":
         entity.update(status="processed", amount=0, currency="XXX")
+    elif "entity_id" in entity:
+        entity.update(credit=1, debit=1, settled=False, settlement_id=None)
+    elif entity.get("entity") == "settlement":
+        entity.update(status="processed", amount=-1, fees=-1, utr=None)
     elif entity.get("entity") == "dispute":
         entity.update(status="lost", amount=0, amount_deducted=-1)
     else:

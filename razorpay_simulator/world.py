@@ -10,6 +10,7 @@ from razorpay_simulator.entities import Card, Customer, Downtime, Order, Payment
 from razorpay_simulator.faults import Faults
 from razorpay_simulator.ids import Ids
 from razorpay_simulator.journal import Journal
+from razorpay_simulator.settlement_entities import Settlement, SettlementBook
 from razorpay_simulator.webhooks.engine import Mailbox, WebhookEngine
 
 
@@ -49,6 +50,7 @@ class Account:
     """Idempotency keys whose request is under way: another with the same key is a conflict."""
     disputes: dict[str, Dispute] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
+    settling: SettlementBook = field(default_factory=SettlementBook)
     customers: dict[str, Customer] = field(default_factory=dict)
     refund_policy: RefundPolicy = field(default_factory=RefundPolicy)
     more: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -115,6 +117,13 @@ class World:
         for account in self.accounts.values():
             if dispute := account.disputes.get(dispute_id):
                 return account, dispute
+        return None
+
+    def find_settlement(self, settlement_id: str) -> tuple[Account, Settlement] | None:
+        """Return a settlement of whichever account, with that account."""
+        for account in self.accounts.values():
+            if settlement := account.settling.settlements.get(settlement_id):
+                return account, settlement
         return None
 
     def emit(self, account: Account, name: str, **entities: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from starlette.routing import Route, Router
 
 from razorpay_simulator import wire
 from razorpay_simulator.calls import RouteTable
-from razorpay_simulator.control import accounts, disputes, faults, payments, time, webhooks
+from razorpay_simulator.control import accounts, disputes, faults, payments, settlements, time, webhooks
 from razorpay_simulator.control.commands import Command, ControlCall
 from razorpay_simulator.errors import ApiError, bad_request
 from razorpay_simulator.world import World
@@ -19,6 +19,7 @@ _COMMANDS = (
     *accounts.COMMANDS,
     *payments.COMMANDS,
     *disputes.COMMANDS,
+    *settlements.COMMANDS,
     *faults.COMMANDS,
     *webhooks.COMMANDS,
 )

@@ -42,6 +42,8 @@ async def decide_dispute(call: ControlCall) -> Any:
             disputes.win(call.world, account, dispute)
         case "lose":
             disputes.lose(call.world, account, dispute)
+        case "reverse":
+            disputes.reverse(call.world, account, dispute)
         case "close":
             disputes.close(call.world, account, dispute)
         case "require_action":
@@ -64,7 +66,7 @@ COMMANDS = (
         method="POST",
         path="/disputes/{dispute_id}/{decision}",
         handler=decide_dispute,
-        summary="The bank decides, for the merchant's side: `win`, `lose`, `close` or `require_action`.",
+        summary="The bank decides, for the merchant: `win`, `lose`, `close`, `require_action`, `reverse` (a lost one).",
         fields=frozenset({"respond_seconds"}),
     ),
 )

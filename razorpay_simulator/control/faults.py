@@ -4,7 +4,7 @@ from typing import Any
 
 from razorpay_simulator.control.commands import Command, ControlCall
 from razorpay_simulator.errors import bad_request, unknown_id
-from razorpay_simulator.faults import FaultMode, FaultRule
+from razorpay_simulator.faults import OF_SETTLEMENTS, FaultMode, FaultRule
 
 _METHODS = frozenset({"*", "GET", "POST", "PUT", "PATCH", "DELETE"})
 _FIELDS = frozenset(
@@ -20,27 +20,32 @@ _FIELDS = frozenset(
         "account_id",
         "key_id",
         "size_bytes",
+        "amount",
     }
 )
+_DELAYS = {FaultMode.RECON_LATE: 6 * 3600.0, FaultMode.SETTLEMENT_FAILS: 3600.0}
+"""Other delays than a second, in simulated time."""
 
 
 async def add_fault(call: ControlCall) -> Any:
     """Add a rule; the first rule that strikes wins."""
-    method, path, is_prefix = _route(call)
+    mode = _mode(call)
+    method, path, is_prefix = ("*", "/v1/settlements", True) if mode in OF_SETTLEMENTS else _route(call)
     rule = FaultRule(
         id=call.world.ids.bare(),
         method=method,
         path=path,
         is_prefix=is_prefix,
-        mode=_mode(call),
+        mode=mode,
         times=call.whole("times", minimum=1) if call.body.get("times") is not None else None,
         probability=_probability(call),
         seed=call.whole("seed", call.world.config.seed),
-        delay_seconds=call.number("delay_seconds", 1.0),
+        delay_seconds=call.number("delay_seconds", _DELAYS.get(mode, 1.0)),
         retry_after=call.whole("retry_after") if call.body.get("retry_after") is not None else None,
         status=call.whole("status", 500, minimum=400),
         account_id=call.account().id if call.body.get("account_id") or call.body.get("key_id") else None,
         size_bytes=call.whole("size_bytes", 8 * 1024 * 1024),
+        amount=call.whole("amount", 100, minimum=1),
     )
     call.world.faults.rules[rule.id] = rule
     return rule.to_wire()

@@ -91,7 +91,7 @@ COMMANDS = (
         method="POST",
         path="/clock/advance",
         handler=advance_clock,
-        summary="Moves the time on; due retries, time-outs and refunds happen on the way.",
+        summary="Moves the time on; due retries, time-outs, refunds and settlements happen on the way.",
         fields=frozenset({"seconds"}),
     ),
     Command(

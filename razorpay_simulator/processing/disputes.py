@@ -1,6 +1,7 @@
 """The life of a dispute: opened by a bank, answered or given up, decided by the bank (razorpay.md section 8).
 
-What nobody answers in time is lost. Money is taken only when a dispute is lost, and then all of it.
+What nobody answers in time is lost. Money is taken only when a dispute is lost, and then all of it; an appeal
+that is won brings it back.
 """
 
 import functools
@@ -10,6 +11,7 @@ from typing import Any
 from razorpay_simulator.dispute_entities import Dispute, DisputeStatus, Evidence
 from razorpay_simulator.entities import DAY_SECONDS, Payment
 from razorpay_simulator.errors import bad_request
+from razorpay_simulator.processing import settlements
 from razorpay_simulator.world import Account, World
 
 RESPOND_SECONDS = 7 * DAY_SECONDS
@@ -96,6 +98,17 @@ def lose(world: World, account: Account, dispute: Dispute) -> None:
     _lose(world, account, dispute, by="bank")
 
 
+def reverse(world: World, account: Account, dispute: Dispute) -> None:
+    """Let the bank give back what it took for a lost dispute, which is won on appeal then. Raises ApiError."""
+    if dispute.status is not DisputeStatus.LOST:
+        raise _not_allowed(dispute)
+    if account.refund_policy.balance is not None:
+        account.refund_policy.balance += dispute.amount_deducted
+    dispute.amount_deducted = 0
+    settlements.reverse_deduction(world, account, dispute)
+    _move(world, account, dispute, DisputeStatus.WON, by="bank")
+
+
 def close(world: World, account: Account, dispute: Dispute) -> None:
     """Let the bank drop it, as it does when the customer has the money back already. Raises ApiError."""
     _refuse_decided(dispute)
@@ -125,6 +138,7 @@ def _lose(world: World, account: Account, dispute: Dispute, *, by: str) -> None:
     dispute.amount_deducted = dispute.amount
     if account.refund_policy.balance is not None:
         account.refund_policy.balance -= dispute.amount
+    settlements.deduct(world, account, dispute)
     _move(world, account, dispute, DisputeStatus.LOST, by=by)
 
 

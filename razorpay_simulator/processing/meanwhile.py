@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from razorpay_simulator.currencies import minimum
 from razorpay_simulator.entities import Order, Payment, PaymentStatus
-from razorpay_simulator.processing import disputes, paying, refunds
+from razorpay_simulator.processing import disputes, paying, refunds, settlements
 from razorpay_simulator.world import Account, World
 
 _AMOUNT = 10_000
@@ -23,6 +23,8 @@ def insert(world: World, account: Account, template: str) -> None:
             for payment in _captured(account):
                 disputes.open_dispute(world, account, payment, disputes.Claim(amount=payment.amount))
                 break
+        case "settlements" | "combined":
+            settlements.settle(world, account, is_early=True)
         case _:
             pass
 

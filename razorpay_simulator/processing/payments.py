@@ -7,7 +7,7 @@ from typing import Any
 from razorpay_simulator.entities import Card, Failure, Order, OrderStatus, Payment, PaymentStatus
 from razorpay_simulator.errors import bad_request
 from razorpay_simulator.fees import fee_and_tax
-from razorpay_simulator.processing import instruments
+from razorpay_simulator.processing import instruments, settlements
 from razorpay_simulator.processing.failures import failure
 from razorpay_simulator.processing.refunds import RefundRequest, refund
 from razorpay_simulator.world import Account, World
@@ -135,6 +135,7 @@ def capture(world: World, account: Account, payment: Payment) -> None:
     payment.was_captured = True
     payment.fee, payment.tax = fee_and_tax(payment.amount)
     _note(world, account, "payment.captured", payment, fee=payment.fee, tax=payment.tax)
+    settlements.earn(world, account, payment)
     order = account.orders.get(payment.order_id or "")
     becomes_paid = order is not None and _count_towards(order, payment)
     snapshot = {

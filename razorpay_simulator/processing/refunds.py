@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from razorpay_simulator.entities import Payment, PaymentStatus, Refund, RefundStatus
 from razorpay_simulator.errors import bad_request
+from razorpay_simulator.processing import settlements
 from razorpay_simulator.world import Account, World
 
 
@@ -95,6 +96,7 @@ def finish(world: World, account: Account, made: Refund, *, succeeds: bool) -> N
     if succeeds:
         made.status = RefundStatus.PROCESSED
         made.acquirer_data = {"arn": world.ids.digits(12)}
+        settlements.give_back(world, account, made)
         _tell_end(world, account, made)
     else:
         _fail(world, account, made)
@@ -103,6 +105,7 @@ def finish(world: World, account: Account, made: Refund, *, succeeds: bool) -> N
 def bounce(world: World, account: Account, made: Refund) -> None:
     """Let the customer's bank send back what was processed already."""
     if made.status is RefundStatus.PROCESSED:
+        settlements.take_back(world, account, made)
         _fail(world, account, made)
 
 

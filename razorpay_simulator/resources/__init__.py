@@ -12,6 +12,7 @@ from razorpay_simulator.resources import (
     payments,
     refunds,
     server_to_server,
+    settlements,
     webhook_endpoints,
 )
 
@@ -19,7 +20,7 @@ from razorpay_simulator.resources import (
 def route_table() -> RouteTable:
     """Return the routes of all resources."""
     rooms = (
-        *(orders, payments, refunds, disputes, documents),
+        *(orders, payments, refunds, disputes, documents, settlements),
         *(cards, customers, downtimes, methods, server_to_server, webhook_endpoints),
     )
     return RouteTable(route for room in rooms for route in room.ROUTES)

@@ -210,7 +210,9 @@ async def test_c9_a_refund_that_was_pending_for_days_fails_by_the_clock(call):
     await call.advance(86_400)
     assert (await call.ok("GET", f"/v1/refunds/{made['id']}"))["status"] == "failed"
     assert (await call.ok("GET", f"/v1/payments/{payment['id']}"))["amount_refunded"] == 0
-    assert (await call.event_names())[-2:] == ["refund.created", "refund.failed"]
+    # A settlement may be made on the way.
+    told = [name for name in await call.event_names() if name.startswith("refund.")]
+    assert told == ["refund.created", "refund.failed"]
 
 
 async def test_c9_a_processed_refund_may_come_back(call):

@@ -55,6 +55,9 @@ SERVED = {
     "POST /v1/disputes/fake_dispute_id/accept": ("/v1/disputes/{dispute}/accept", {}),
     "PATCH /v1/disputes/fake_dispute_id/contest": ("/v1/disputes/{dispute}/contest", {"summary": "It came."}),
     "GET /v1/documents/fake_document_id": ("/v1/documents/{document}", None),
+    "GET /v1/settlements": ("/v1/settlements", None),
+    "GET /v1/settlements?count=1": ("/v1/settlements?count=1", None),
+    "GET /v1/settlements/fake_settlement_id": ("/v1/settlements/{settlement}", None),
 }
 
 # Their samples are no JSON, so only the status is compared.
@@ -75,6 +78,7 @@ MISLABELLED = {
     "POST /v1/payments/create/json": "the form of the cards' next step, which depends on the account",
     "GET /v1/payments?count=10": "errors, which the client raises",
     "GET /v1/payments?count=10000": "an error",
+    "GET /v1/settlements/recon/combined": "a list of settlements, not of what they are made of",
     "POST /v1/documents": "a document, but its request is a form with a file, which is sent elsewhere",
 }
 
@@ -156,6 +160,7 @@ async def furnished(call):
         "authorised": authorised["id"],
         "order": order["id"],
         "begun": begun["razorpay_payment_id"],
+        "settlement": (await call.ok("POST", "/_sim/settlements", {}))["id"],
     }
 
 

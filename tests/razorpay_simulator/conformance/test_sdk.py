@@ -5,6 +5,8 @@ import asyncio
 import pytest
 import razorpay
 
+from razorpay_simulator.working_days import day_of
+
 
 @pytest.fixture
 def client(call):
@@ -92,6 +94,18 @@ async def test_customers(client):
             client.customer.create,
             {"name": "A Name", "email": "a@example.com", "contact": "+910000000000", "fail_existing": "1"},
         )
+
+
+async def test_settlements(client, call):
+    await call.captured()
+    made = await call.ok("POST", "/_sim/settlements", {})
+    assert (await ask(client.settlement.all, {"count": 1}))["items"] == [made]
+    assert await ask(client.settlement.fetch, made["id"]) == made
+    day = day_of(made["created_at"])
+    told = await ask(client.settlement.report, {"year": day.year, "month": day.month, "day": day.day})
+    assert [row["settlement_id"] for row in told["items"]] == [made["id"]]
+    with pytest.raises(razorpay.errors.BadRequestError, match="year must be 4 digits"):
+        await ask(client.settlement.report, {"year": 26, "month": day.month})
 
 
 async def test_downtimes(client, call):

@@ -28,7 +28,7 @@ NAMES = {
 }
 NOT_SERVED = (
     "/v1/payment_links",
-    "/v1/settlements",
+    "/v1/settlements/ondemand",
     "/v1/subscriptions",
     "/v1/plans",
     "/v1/invoices",
@@ -84,6 +84,7 @@ async def every_kind(call):
         ("dispute", dispute),
         ("dispute", await call.ok("POST", f"/v1/disputes/{dispute['id']}/accept", {})),
         ("document", document),
+        ("settlement", await call.ok("POST", "/_sim/settlements", {})),
         ("payment.downtime", await call.ok("GET", f"/v1/payments/downtimes/{down['id']}")),
     ]
 
@@ -111,6 +112,7 @@ async def test_lists_are_collections_of_the_same_entities(call):
         "/v1/disputes",
         "/v1/customers",
         "/v1/payments/downtimes",
+        "/v1/settlements",
     ):
         listed = await call.ok("GET", path)
         assert (listed["entity"], listed["count"]) == ("collection", len(listed["items"]))
@@ -120,7 +122,8 @@ async def test_lists_are_collections_of_the_same_entities(call):
 
 
 async def test_events_contain_what_is_documented(call, receiver):
-    await register(call, receiver.url, events=[*ALL, *DISPUTES])
+    wanted = [*ALL, *DISPUTES, "settlement.processed"]
+    await register(call, receiver.url, events=wanted)
     paid = await call.captured(method="card")
     await call.pay(await call.order(), method="card", outcome="failure")
     await call.ok("POST", f"/v1/payments/{paid['id']}/refund", {"amount": 100})
@@ -130,9 +133,10 @@ async def test_events_contain_what_is_documented(call, receiver):
         await call.ok("PATCH", f"/v1/disputes/{dispute['id']}/contest", proof)
         for end in ends:
             await call.ok("POST", f"/_sim/disputes/{dispute['id']}/{end}", {})
+    await call.captured(90_000)
     await call.advance(7 * 86_400)
     async with asyncio.timeout(10):
-        while not {*ALL, *DISPUTES} <= set(receiver.events):
+        while not set(wanted) <= set(receiver.events):
             await asyncio.sleep(0.01)
     for _, body in receiver.got:
         event = json.loads(body)
