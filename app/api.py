@@ -28,6 +28,7 @@ from app.payments.router import router as payments_router
 from app.payments.suspense_router import router as suspense_router
 from app.recovery.router import router as recovery_router
 from app.refunds.router import router as refunds_router
+from app.settlements.router import router as settlements_router
 from app.tenants.router import router as tenants_router
 from app.webhooks.router import router as webhooks_router
 
@@ -52,6 +53,7 @@ _EVENTS: Mapping[str, tuple[str, str]] = {
     "refund.created": ("pending", "A refund was made, by us or at the processor."),
     "refund.processed": ("processed", "The money has gone back."),
     "refund.failed": ("failed", "The money could not go back; it is the merchant's again."),
+    "settlement.processed": ("processed", "Money is on its way to the merchant's bank."),
     "refund.speed_changed": ("pending", "A refund that was to go at once goes at the banks' pace."),
 }
 
@@ -70,6 +72,7 @@ def versioned() -> tuple[APIRouter, ...]:
         links_router,
         customers_router,
         disputes_router,
+        settlements_router,
         recovery_router,
         inbox_router,
         suspense_router,

@@ -93,7 +93,7 @@ def demo(
     api_url: Annotated[str, typer.Option(help="Of the API, when it is not this machine's.")] = "",
     simulator_url: Annotated[str, typer.Option(help="Of the simulator, when it is not this machine's.")] = "",
 ) -> None:
-    """Walk three payments through a running `make run`: paid and refunded, failed, paid late."""
+    """Walk three payments through a running `make run`: paid and refunded, failed, paid late; then to the bank."""
     from app.local.demo import Demo, DemoFailed
 
     settings = load_settings()

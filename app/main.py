@@ -164,6 +164,7 @@ def _give(app: FastAPI, settings: Settings, built: Wiring) -> None:
     state.refunds = built.refunds.refunds
     state.recovery = built.recovery.recovery
     state.disputes = built.disputes.disputes
+    state.settlements = built.settlements.settlements
     state.links = built.links.links
     state.customers = built.customers.customers
     state.erasing = built.customers.erasing
@@ -207,6 +208,7 @@ def _dashboard_door(built: Wiring, streams: Streams) -> DashboardDoor:
         erasing=built.customers.erasing,
         refunds=built.refunds.refunds,
         disputes=built.disputes.disputes,
+        settlements=built.settlements.settlements,
         suspense=built.suspense,
         ledger=built.ledger,
         book_checks=built.book_checks,

@@ -22,6 +22,8 @@ from app.payments.suspense_store import SuspenseStore
 from app.recovery.findings import FindingStore
 from app.refunds.schedule import OVERDUE
 from app.refunds.store import RefundStore
+from app.settlements.store import SettlementStore
+from app.settlements.tasks import LATELY
 from app.web.metrics import Metrics
 from app.webhooks.store import WebhookStore
 
@@ -39,6 +41,7 @@ def samplers_of(
         breaker_sampler(processor, metrics, host),
         refund_sampler(RefundStore(database), metrics, clock),
         dispute_sampler(DisputeStore(database), metrics, clock),
+        settlement_sampler(SettlementStore(database), metrics, clock),
         webhook_sampler(WebhookStore(database), metrics, clock),
         invariant_sampler(FindingStore(database, RandomIds(clock)), metrics, clock),
         unknown_sampler(IntentStore(database), RefundStore(database), metrics, clock),
@@ -144,6 +147,15 @@ def dispute_sampler(store: DisputeStore, metrics: Metrics, clock: Clock) -> Samp
 
     async def sample() -> None:
         metrics.disputes.unanswered.set(await store.measure_unanswered(before=clock.now() + URGENT))
+
+    return sample
+
+
+def settlement_sampler(store: SettlementStore, metrics: Metrics, clock: Clock) -> Sampler:
+    """Return what counts the settlements of the last days that are not as what is known here."""
+
+    async def sample() -> None:
+        metrics.settlements.differing.set(await store.measure_differing(since=clock.now() - LATELY))
 
     return sample
 

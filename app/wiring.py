@@ -73,6 +73,7 @@ from app.recovery import findings as recovery_findings
 from app.recovery import store as recovery_store
 from app.refunds import store as refunds_store
 from app.samplers import samplers_of
+from app.settlements import store as settlements_store
 from app.tenants import store as tenants_store
 from app.tenants.returns import Returns
 from app.tenants.service import Merchants
@@ -89,9 +90,10 @@ from app.wiring_limits import limits_of
 from app.wiring_links import LinkRoom, links_of
 from app.wiring_notices import NoticeRoom, notices_of
 from app.wiring_pages import pages_of
-from app.wiring_payments import MerchantGateways, payments_of
+from app.wiring_payments import MerchantGateways, PaymentServices, payments_of
 from app.wiring_recovery import RecoveryRoom, Rooms, recovery_of
 from app.wiring_refunds import RefundRoom, refunds_of
+from app.wiring_settlements import SettlementRoom, settlements_of
 from app.wiring_webhooks import WebhookRoom, webhooks_of
 
 COLLECTIONS: tuple[Collection, ...] = (
@@ -107,6 +109,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     *payments_suspense_store.COLLECTIONS,
     *refunds_store.COLLECTIONS,
     *disputes_store.COLLECTIONS,
+    *settlements_store.COLLECTIONS,
     *links_store.COLLECTIONS,
     *inbox_store.COLLECTIONS,
     *analytics_store.COLLECTIONS,
@@ -155,6 +158,7 @@ class Wiring:
     checks: PaymentChecks
     refunds: RefundRoom
     disputes: DisputeRoom
+    settlements: SettlementRoom
     links: LinkRoom
     checkout: Checkout
     recovery: RecoveryRoom
@@ -217,9 +221,8 @@ def wire(
     books = ledger_of(database, reports, metrics, clock, ids)
     facts = Facts(books["ledger"], outbox)
     payments = payments_of(settings, database, merchants, MerchantGateways(merchants, processor), facts, metrics)
-    refunds = refunds_of(database, metrics, of_payments=payments, facts=facts)
-    disputes = disputes_of(database, metrics, of_payments=payments, facts=facts)
-    recovery = recovery_of(database, metrics, merchants, ground["leases"], Rooms(payments, refunds, disputes))
+    rooms = _money_rooms(database, metrics, payments, facts)
+    recovery = recovery_of(database, metrics, merchants, ground["leases"], rooms)
     webhooks = webhooks_of(settings, database, metrics, merchants, outbox)
     notices = notices_of(settings, database, merchants, outbox, payments["outcomes"], ground["pages"].texts)
     links = links_of(settings, database, payments["payments"], notices.posting, merchants)
@@ -232,24 +235,34 @@ def wire(
         metrics=metrics,
         database=database,
         processor=processor,
-        drain=_drain(settings, outbox, _handlers_of(refunds, links, webhooks, customers, notices), metrics),
+        drain=_drain(settings, outbox, _handlers_of(rooms, links, webhooks, customers, notices), metrics),
         recovery=recovery,
         backups=backups_of(database, merchants, audit, books["book_checks"], recovery),
         webhooks=webhooks,
-        refunds=refunds,
-        disputes=disputes,
+        refunds=rooms.refunds,
+        disputes=rooms.disputes,
+        settlements=rooms.settlements,
         analytics=analytics_of(database, reports, clock),
         customers=customers,
         notices=notices,
         links=links,
-        checkout=checkout_of(settings, merchants, payments, refunds),
-        inbox=_inbox(customers.events, merchants, payments["outcomes"], refunds, disputes, metrics),
+        checkout=checkout_of(settings, merchants, payments, rooms.refunds),
+        inbox=_inbox(customers.events, payments["outcomes"], rooms, merchants, metrics),
         health=_health(settings, database, metrics, clock, processor),
         **ground,
         **identity,
         **books,
         **payments,
     )
+
+
+def _money_rooms(database: Database, metrics: Metrics, payments: PaymentServices, facts: Facts) -> Rooms:
+    refunds = refunds_of(database, metrics, of_payments=payments, facts=facts)
+    disputes = disputes_of(database, metrics, of_payments=payments, facts=facts)
+    settlements = settlements_of(
+        database, metrics, of_payments=payments, refunds=refunds, disputes=disputes, facts=facts
+    )
+    return Rooms(payments, refunds, disputes, settlements)
 
 
 class _Ground(TypedDict):
@@ -318,22 +331,16 @@ def _health(
     return Health(database=database, clock=clock, samplers=samplers)
 
 
-def _inbox(
-    events: EventErasing,
-    merchants: Merchants,
-    outcomes: Outcomes,
-    refunds: RefundRoom,
-    disputes: DisputeRoom,
-    metrics: Metrics,
-) -> Inbox:
+def _inbox(events: EventErasing, outcomes: Outcomes, rooms: Rooms, merchants: Merchants, metrics: Metrics) -> Inbox:
     return Inbox(
         store=events.store,
         secrets=merchants,
         reader=RazorpayEventReader(),
         erasing=events,
         outcomes=outcomes,
-        refunds=refunds.outcomes,
-        disputes=disputes.outcomes,
+        refunds=rooms.refunds.outcomes,
+        disputes=rooms.disputes.outcomes,
+        settlements=rooms.settlements.outcomes,
         clock=outcomes.clock,
         ids=outcomes.ids,
         on_event=lambda event_type, end: metrics.inbox_ends.labels(event_type, end).inc(),
@@ -342,7 +349,7 @@ def _inbox(
 
 
 def _handlers_of(
-    refunds: RefundRoom, links: LinkRoom, webhooks: WebhookRoom, customers: CustomerRoom, notices: NoticeRoom
+    rooms: Rooms, links: LinkRoom, webhooks: WebhookRoom, customers: CustomerRoom, notices: NoticeRoom
 ) -> Mapping[str, Handler]:
     """Return how each piece of the outbox's work is done, by its name: from the rooms' tasks."""
 
@@ -351,7 +358,7 @@ def _handlers_of(
         await customers.jobs.hear(item)
         await notices.jobs.hear(item)
 
-    jobs = (refunds.jobs, links.jobs, customers.jobs, notices.jobs)
+    jobs = (rooms.refunds.jobs, rooms.settlements.jobs, links.jobs, customers.jobs, notices.jobs)
     return {EVERY_EVENT: hear} | {name: handler for room in jobs for name, handler in room.handlers().items()}
 
 

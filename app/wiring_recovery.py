@@ -23,6 +23,7 @@ from app.web.metrics import Metrics
 from app.wiring_disputes import DisputeRoom
 from app.wiring_payments import PaymentServices
 from app.wiring_refunds import RefundRoom
+from app.wiring_settlements import SettlementRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Rooms:
     payments: PaymentServices
     refunds: RefundRoom
     disputes: DisputeRoom
+    settlements: SettlementRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def recovery_of(
         payments=rooms.payments["outcomes"],
         refunds=refunds.outcomes,
         disputes=disputes.outcomes,
+        settlements=rooms.settlements.outcomes,
         gateways=payments.gateways,
         clock=clock,
         foreign=TtlCache(clock, FOREIGN_SECONDS),

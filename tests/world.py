@@ -16,6 +16,7 @@ from pymongo.monitoring import CommandListener
 
 from app.config import Settings
 from app.disputes.models import Source
+from app.gateways.settlement import GatewaySettlement, GatewaySettlementStatus
 from app.kit.clock import Clock
 from app.kit.ids import Prefix
 from app.kit.money import Money
@@ -44,6 +45,7 @@ EVENTS = (
     "refund.processed",
     "refund.failed",
     "refund.speed_changed",
+    "settlement.processed",
 )
 
 
@@ -263,6 +265,21 @@ class World:
         recorded = await outcomes.record_dispute(merchant.scope, snapshot, source=Source.POLL)
         assert recorded.dispute is not None
         return recorded.dispute.id
+
+    async def add_settlement(self, merchant: Merchant) -> str:
+        """Let the processor pay to the merchant's bank, and learn of it; return our id of the settlement."""
+        snapshot = GatewaySettlement(
+            id=f"setl_{secrets.token_hex(6)}",
+            amount=Money(48_820, "INR"),
+            fees=0,
+            tax=0,
+            status=GatewaySettlementStatus.PROCESSED,
+            utr="1568176960vxp0rj",
+            created_at=self.wiring.clock.now(),
+        )
+        recorded = await self.wiring.settlements.outcomes.record_settlement(merchant.scope, snapshot)
+        assert recorded.settlement is not None
+        return recorded.settlement.id
 
     async def register_webhook(self, merchant: Merchant) -> None:
         """Tell the simulator where the merchant's events go."""

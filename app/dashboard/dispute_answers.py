@@ -13,7 +13,7 @@ from app.disputes.files import DOCUMENT_BYTES, mime_of, plain_name
 from app.disputes.models import Dispute, DisputeStatus
 from app.disputes.problems import DisputeBusy, DisputeNotOpen
 from app.disputes.service import MOST_DOCUMENTS
-from app.gateways.port import Contest, EvidenceKind
+from app.gateways.contest import Contest, EvidenceKind
 from app.pages.forms import Upload
 from app.pages.times import ZONE_COOKIE, time_tag, zone_of
 

@@ -41,6 +41,7 @@ from app.payments.suspense import SuspenseMoney
 from app.ratelimits.service import RateLimits
 from app.recovery.service import Recovery
 from app.refunds.service import Refunds
+from app.settlements.service import Settlements
 from app.tenants.service import Merchants
 from app.web.errors import Unauthenticated
 from app.web.principal import Principal
@@ -69,6 +70,7 @@ class DashboardDoor:
     erasing: Erasing
     refunds: Refunds
     disputes: Disputes
+    settlements: Settlements
     suspense: SuspenseMoney
     ledger: Ledger
     book_checks: BookChecks

@@ -19,6 +19,7 @@ from app.dashboard.payment_actions import router as payment_actions_router
 from app.dashboard.payments import router as payments_router
 from app.dashboard.refunds import router as refunds_router
 from app.dashboard.settings import router as settings_router
+from app.dashboard.settlements import router as settlements_router
 from app.dashboard.sign_in import router as sign_in_router
 from app.dashboard.suspense import router as suspense_router
 from app.dashboard.system import router as system_router
@@ -37,6 +38,7 @@ routers: Sequence[APIRouter] = (
     refunds_router,
     disputes_router,
     *dispute_answer_routers,
+    settlements_router,
     suspense_router,
     ledger_router,
     events_router,

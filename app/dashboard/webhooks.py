@@ -32,6 +32,7 @@ EVENTS: Sequence[str] = (
     *(f"refund.{status}" for status in RefundStatus if status is not RefundStatus.REQUESTED),
     "dispute.created",
     *(f"dispute.{status}" for status in DisputeStatus),
+    *(f"settlement.{word}" for word in ("processed", "failed", "reconciled")),
     "suspense.opened",
     "suspense.placed",
 )

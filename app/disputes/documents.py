@@ -4,7 +4,7 @@ from bson.int64 import Int64
 
 from app.database import Document, known_to
 from app.disputes.models import Dispute, DisputeStatus, Evidence, HistoryEntry, ReviewReason
-from app.gateways.port import EvidenceKind
+from app.gateways.contest import EvidenceKind
 from app.kit.money import Money
 from app.kit.scope import Mode, Scope
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from app.gateways.port import EvidenceKind
+from app.gateways.contest import EvidenceKind
 from app.kit.money import Money
 from app.kit.scope import Scope
 from app.kit.transitions import Transitions

@@ -11,7 +11,7 @@ from app.disputes.files import DOCUMENT_BYTES
 from app.disputes.models import Dispute, DisputeStatus, Evidence, HistoryEntry, ReviewReason
 from app.disputes.problems import DisputeAmountInvalid, DocumentUnacceptable
 from app.disputes.store import DisputeFilter
-from app.gateways.port import Contest, EvidenceKind
+from app.gateways.contest import Contest, EvidenceKind
 from app.kit.ids import Prefix
 from app.kit.money import Money, exponents
 from app.payments.schemas import Amount, Currency

@@ -17,15 +17,8 @@ from app.disputes.problems import (
 )
 from app.disputes.schedule import SOON
 from app.disputes.store import DisputeFilter, DisputeStore
-from app.gateways.port import (
-    Contest,
-    CredentialsRefused,
-    EvidenceKind,
-    GatewayDispute,
-    GatewayError,
-    Gateways,
-    Refused,
-)
+from app.gateways.contest import Contest, EvidenceKind
+from app.gateways.port import CredentialsRefused, GatewayDispute, GatewayError, Gateways, Refused
 from app.kit.clock import Clock
 from app.kit.scope import Scope
 from app.payments.asking import problem_of

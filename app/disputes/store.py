@@ -97,6 +97,11 @@ class DisputeStore:
         query = {**_in(scope), "gateway_dispute_id": {"$eq": gateway_dispute_id}}
         return _to_dispute(await self._disputes.find_one(query))
 
+    async def list_by_gateway_ids(self, scope: Scope, *, ids: Sequence[str]) -> list[Dispute]:
+        """Return the disputes with these ids at the processor."""
+        query = {**_in(scope), "gateway_dispute_id": {"$in": list(ids)}}
+        return [dispute_from_document(document) async for document in self._disputes.find(query)]
+
     async def list_disputes(self, scope: Scope, *, where: DisputeFilter, window: Window) -> list[Dispute]:
         """Return the rows of one page and one more, in the window's order."""
         query = {"$and": [{**_in(scope), **where.query()}, window.filter()]}

@@ -11,13 +11,14 @@ Every verb ends in exactly one of three ways:
   not because the request never left).
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
+from app.gateways.contest import Contest
 from app.gateways.payer import Payer
+from app.gateways.settlement import GatewaySettlement, SettlementRow
 from app.kit.money import Money
 from app.kit.scope import Mode, Scope
 
@@ -232,35 +233,6 @@ class GatewayDispute:
     raw: dict[str, Any] = field(default_factory=dict)
 
 
-class EvidenceKind(StrEnum):
-    """What a document is to prove."""
-
-    SHIPPING_PROOF = "shipping_proof"
-    BILLING_PROOF = "billing_proof"
-    CANCELLATION_PROOF = "cancellation_proof"
-    CUSTOMER_COMMUNICATION = "customer_communication"
-    PROOF_OF_SERVICE = "proof_of_service"
-    EXPLANATION_LETTER = "explanation_letter"
-    REFUND_CONFIRMATION = "refund_confirmation"
-    ACCESS_ACTIVITY_LOG = "access_activity_log"
-    REFUND_CANCELLATION_POLICY = "refund_cancellation_policy"
-    TERMS_AND_CONDITIONS = "terms_and_conditions"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Contest:
-    """A merchant's answer to a dispute: why it is wrong, the document ids that prove it, and how much is contested.
-
-    Without an amount it is the whole dispute. What is not `is_final` stays a draft that the bank doesn't see yet.
-    """
-
-    summary: str
-    documents: Mapping[EvidenceKind, Sequence[str]]
-    amount: Money | None = None
-    is_final: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[Item]):
     """One page of a list at the processor, newest first; another begins at `next_skip` unless this `is_last`."""
@@ -281,6 +253,7 @@ class GatewayEvent:
     order_receipt: str | None = None
     refunds: tuple[GatewayRefund, ...] = ()
     disputes: tuple[GatewayDispute, ...] = ()
+    settlements: tuple[GatewaySettlement, ...] = ()
 
 
 class Gateway(Protocol):
@@ -351,6 +324,14 @@ class Gateway(Protocol):
 
     async def list_disputes(self, *, skip: int) -> Listed[GatewayDispute]:
         """Return a page of all disputes. Raises Refused, OutcomeUnknown."""
+        ...
+
+    async def list_settlements(self, *, since: datetime, until: datetime, skip: int) -> Listed[GatewaySettlement]:
+        """Return a page of the settlements made in a span. Raises Refused, OutcomeUnknown."""
+        ...
+
+    async def list_settlement_rows(self, *, day: date, skip: int) -> Listed[SettlementRow]:
+        """Return a page of what was settled on a day of the processor's country. Raises Refused, OutcomeUnknown."""
         ...
 
     async def get_dispute(self, dispute_id: str) -> GatewayDispute:

@@ -33,6 +33,8 @@ from app.payments.store import Also
 from app.refunds.models import Source as RefundSource
 from app.refunds.outcomes import Match as RefundMatch
 from app.refunds.outcomes import RefundOutcomes
+from app.settlements.outcomes import Match as SettlementMatch
+from app.settlements.outcomes import SettlementOutcomes
 from app.web.paging import Slice, Window
 
 RAZORPAY = "razorpay"
@@ -96,6 +98,7 @@ class Inbox:
     outcomes: Outcomes
     refunds: RefundOutcomes
     disputes: DisputeOutcomes
+    settlements: SettlementOutcomes
     clock: Clock
     ids: Ids
     on_event: OnEvent
@@ -206,6 +209,13 @@ class Inbox:
             return await self._apply_refunds(claimed, event)
         if event.disputes:
             return await self._apply_disputes(claimed, event)
+        if event.settlements:
+            return await self._apply_settlements(claimed, event)
+        return await self._apply_payments(claimed, event)
+
+    async def _apply_payments(self, claimed: ClaimedEvent, event: GatewayEvent) -> EventState:
+        """Apply an event of payments alone."""
+        scope = claimed.event.scope
         if not event.payments:
             return await self._finish(claimed, event, EventState.IGNORED, reason="nothing_to_apply")
         *others, last = event.payments
@@ -244,6 +254,17 @@ class Inbox:
         if recorded.match is not DisputeMatch.UNMATCHED:
             return EventState.APPLIED
         return await self._finish(claimed, event, EventState.IGNORED, reason="not_our_dispute")
+
+    async def _apply_settlements(self, claimed: ClaimedEvent, event: GatewayEvent) -> EventState:
+        """Apply an event of settlements."""
+        scope = claimed.event.scope
+        *others, last = event.settlements
+        for snapshot in others:
+            await self.settlements.record_settlement(scope, snapshot)
+        recorded = await self.settlements.record_settlement(scope, last, also=self._mark(claimed, event))
+        if recorded.match is not SettlementMatch.UNREADABLE:
+            return EventState.APPLIED
+        return await self._finish(claimed, event, EventState.IGNORED, reason="contradictory")
 
     async def _learn(self, scope: Scope, snapshot: GatewayPayment, *, also: Also | None = None) -> Recorded:
         """Apply what an event says of a payment, also of one whose order we have yet to trace."""

@@ -46,6 +46,8 @@ class Prefix(StrEnum):
     DELIVERY = "dlv"
     CUSTOMER = "cus"
     NOTICE = "ntc"
+    SETTLEMENT = "stl"
+    SETTLEMENT_LINE = "sln"
 
 
 class Ids(Protocol):

@@ -1,4 +1,4 @@
-"""`make demo`: a merchant signs up and is paid, gives money back, is refused, and is paid late, before your eyes.
+"""`make demo`: a merchant is paid, gives money back, is refused, is paid late, and has it at the bank.
 
 Everything goes through the public API and the simulator's doors, as a merchant's backend and a customer's browser
 would do it. The exit status is 0 only when every payment ends in the state it must.
@@ -26,6 +26,7 @@ EVENTS = (
     "refund.processed",
     "refund.failed",
     "refund.speed_changed",
+    "settlement.processed",
 )
 """What a merchant of ours lets the processor tell us."""
 
@@ -67,12 +68,13 @@ class _Door:
 
 @dataclass(slots=True)
 class Demo:
-    """The four stories. `say` prints one line."""
+    """The five stories. `say` prints one line."""
 
     api_url: str
     simulator_url: str
     clock: Clock
     say: Say
+    _account: Mapping[str, Any] = field(init=False)
     _session: aiohttp.ClientSession = field(init=False)
     _api: _Door = field(init=False)
     _simulator: _Door = field(init=False)
@@ -91,20 +93,21 @@ class Demo:
         await self._session.close()
 
     async def run(self) -> None:
-        """Tell all four stories. Raises DemoFailed."""
+        """Tell all five stories. Raises DemoFailed."""
         try:
             await self._become_merchant()
             paid = await self._story_paid()
             await self._story_refunded(paid)
             await self._story_failed()
             await self._story_late()
+            await self._story_settled()
         except aiohttp.ClientConnectionError:
             message = f"nothing answers at {self.api_url} or {self.simulator_url}; start it first: make run"
             raise DemoFailed(message) from None
 
     async def _become_merchant(self) -> None:
         self.say("A merchant signs up")
-        account = await self._simulator.ask("POST", "/_sim/accounts", {})
+        account = self._account = await self._simulator.ask("POST", "/_sim/accounts", {})
         email, password = f"demo-{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(16)
         await self._api.ask(
             "POST",
@@ -203,6 +206,25 @@ class Demo:
         final = await self._wait_for(payment["id"], "completed")
         self._show_history(final)
         _expect(final["amount_captured"] == _AMOUNT, "the late money must be captured")
+
+    async def _story_settled(self) -> None:
+        self.say("The processor pays what it holds to the merchant's bank")
+        made = await self._simulator.ask("POST", "/_sim/settlements", {"key_id": self._account["key_id"]})
+        self._step("settled", f"₹{made['amount'] / 100:.2f} under {made['utr']}")
+        await self._wait_for_webhook("settlement.processed")
+        (settlement,) = (await self._api.ask("GET", "/settlements"))["data"]["items"]
+        path = f"/settlements/{settlement['id']}"
+        await self._api.ask("POST", f"{path}/reconcile")
+        deadline = self.clock.monotonic() + _PATIENCE_SECONDS
+        while settlement["agreement"] == "pending" and self.clock.monotonic() < deadline:
+            await asyncio.sleep(_LOOK_SECONDS)
+            settlement = (await self._api.ask("GET", path))["data"]
+        for line in (await self._api.ask("GET", f"{path}/lines"))["data"]["items"]:
+            moved = (line["credit"] - line["debit"]) / 100
+            about = line["refund_id"] or line["payment_id"]
+            self._step(f"  {line['kind']}", f"₹{moved:>8.2f}, fee ₹{line['fee'] / 100:.2f}: {about}")
+        _expect(settlement["agreement"] == "agreed", "every line must be as it is known here")
+        self._step("=> agreed", "each line is as it is known here, and they make up the amount")
 
     async def _create(self, description: str, *, capture_method: str = "automatic") -> dict[str, Any]:
         body = {

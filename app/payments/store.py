@@ -192,6 +192,11 @@ class PaymentStore:
             await self._payments.find_one({**in_scope(scope), "attempt_ids": {"$eq": gateway_payment_id}})
         )
 
+    async def list_by_attempts(self, scope: Scope, *, gateway_payment_ids: Sequence[str]) -> list[Payment]:
+        """Return the payments that some attempts at the processor were made for."""
+        cursor = self._payments.find({**in_scope(scope), "attempt_ids": {"$in": list(gateway_payment_ids)}})
+        return [payment_from_document(document) async for document in cursor]
+
     async def find_by_visit(self, scope: Scope, visit: LinkVisit) -> Payment | None:
         """Return the payment that a visit of a payment link made."""
         return to_payment(await self._payments.find_one({**in_scope(scope), "natural_key": exactly(visit.natural_key)}))

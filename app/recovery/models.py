@@ -18,6 +18,7 @@ class Swept(StrEnum):
     PAYMENTS = "payments"
     REFUNDS = "refunds"
     DISPUTES = "disputes"
+    SETTLEMENTS = "settlements"
 
 
 @dataclass(frozen=True, slots=True)

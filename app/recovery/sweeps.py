@@ -25,6 +25,8 @@ from app.recovery.store import SweepStore
 from app.refunds.models import Source as RefundSource
 from app.refunds.outcomes import Match as RefundMatch
 from app.refunds.outcomes import RefundOutcomes
+from app.settlements.outcomes import Match as SettlementMatch
+from app.settlements.outcomes import SettlementOutcomes
 from app.tenants.service import Merchants
 
 FOREIGN_SECONDS = 24 * 3600.0
@@ -55,6 +57,7 @@ class Sweeps:
     payments: Outcomes
     refunds: RefundOutcomes
     disputes: DisputeOutcomes
+    settlements: SettlementOutcomes
     gateways: Gateways
     clock: Clock
     foreign: TtlCache[tuple[str, Mode, str], bool]
@@ -106,6 +109,8 @@ class Sweeps:
                 return await self._refunds(sweep, gateway)
             case Swept.DISPUTES:
                 return await self._disputes(sweep, gateway)
+            case Swept.SETTLEMENTS:
+                return await self._settlements(sweep, gateway)
             case _:
                 assert_never(sweep.swept)
 
@@ -131,6 +136,14 @@ class Sweeps:
             # A list trails by minutes, so it is no word of the present.
             recorded = await self.disputes.record_dispute(sweep.scope, snapshot, source=DisputeSource.LIST)
             found += recorded.match is DisputeMatch.APPLIED
+        return Page(len(listed.items), found, listed.next_skip, listed.is_last)
+
+    async def _settlements(self, sweep: Sweep, gateway: Gateway) -> Page:
+        listed = await gateway.list_settlements(since=sweep.since, until=sweep.until, skip=sweep.skip)
+        found = 0
+        for snapshot in listed.items:
+            recorded = await self.settlements.record_settlement(sweep.scope, snapshot)
+            found += recorded.match is SettlementMatch.APPLIED
         return Page(len(listed.items), found, listed.next_skip, listed.is_last)
 
     async def _learn(self, scope: Scope, snapshot: GatewayPayment) -> bool:

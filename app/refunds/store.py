@@ -139,6 +139,11 @@ class RefundStore:
         query = {**_in(scope), "gateway_refund_id": exactly(gateway_refund_id)}
         return _to_refund(await self._refunds.find_one(query))
 
+    async def list_by_gateway_ids(self, scope: Scope, *, ids: Sequence[str]) -> list[Refund]:
+        """Return the refunds with these ids at the processor."""
+        query = {**_in(scope), "gateway_refund_id": {"$in": list(ids), "$type": "string"}}
+        return [refund_from_document(document) async for document in self._refunds.find(query)]
+
     async def list_refunds(self, scope: Scope, *, where: RefundFilter, window: Window) -> list[Refund]:
         """Return the rows of one page and one more, in the window's order."""
         query = {"$and": [{**_in(scope), **where.query()}, window.filter()]}

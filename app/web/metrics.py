@@ -9,6 +9,7 @@ from typing import TypedDict
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from app.web.bank_metrics import DisputeMetrics, SettlementMetrics
 from app.web.edge_metrics import EdgeMetrics
 from app.web.watch_metrics import ArrivalMetrics, ProcessMetrics, ReachMetrics, UnknownMetrics
 
@@ -43,7 +44,8 @@ class Metrics:
     held: "HeldMetrics"
     outbox: "OutboxMetrics"
     refunds: "RefundMetrics"
-    disputes: "DisputeMetrics"
+    disputes: DisputeMetrics
+    settlements: SettlementMetrics
     recovery: "RecoveryMetrics"
     webhooks: "WebhookMetrics"
     process: ProcessMetrics
@@ -225,33 +227,6 @@ class RefundMetrics:
 
 
 @dataclass(frozen=True, slots=True)
-class DisputeMetrics:
-    """What is counted of disputes."""
-
-    moves: Counter
-    checks: Counter
-    unanswered: Gauge
-
-    @classmethod
-    def create(cls, where: CollectorRegistry) -> "DisputeMetrics":
-        """Return the metrics on a registry."""
-        return cls(
-            moves=Counter(
-                "dispute_moves",
-                "Disputes that came into a status, by who told us.",
-                ("status", "source"),
-                registry=where,
-            ),
-            checks=Counter(
-                "dispute_checks", "Disputes looked at with the processor, by end.", ("end",), registry=where
-            ),
-            unanswered=Gauge(
-                "disputes_unanswered", "Open disputes that nobody answered two days before the last.", registry=where
-            ),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class RecoveryMetrics:
     """What is counted of the sweeps and of the invariants."""
 
@@ -310,6 +285,7 @@ class _OfRooms(TypedDict):
     outbox: OutboxMetrics
     refunds: RefundMetrics
     disputes: DisputeMetrics
+    settlements: SettlementMetrics
     recovery: RecoveryMetrics
     webhooks: WebhookMetrics
     process: ProcessMetrics
@@ -326,6 +302,7 @@ def _of_rooms(where: CollectorRegistry) -> _OfRooms:
         "refunds": RefundMetrics.create(where),
         "held": HeldMetrics.create(where),
         "disputes": DisputeMetrics.create(where),
+        "settlements": SettlementMetrics.create(where),
         "recovery": RecoveryMetrics.create(where),
         "webhooks": WebhookMetrics.create(where),
         "process": ProcessMetrics.create(where),

@@ -29,6 +29,7 @@ NONE_SUCH = {
     "suspense_id": "sus_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "refund_id": "ref_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "dispute_id": "dsp_01KAQ7X2V8M3TZB5C6D9EFGHJK",
+    "settlement_id": "stl_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "event_id": "evt_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "link_id": "lnk_01KAQ7X2V8M3TZB5C6D9EFGHJK",
     "notice_id": "ntc_01KAQ7X2V8M3TZB5C6D9EFGHJK",

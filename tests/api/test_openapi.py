@@ -77,6 +77,7 @@ async def own_ids(merchant):
         "notice_id": await merchant.world.add_notice(merchant),
         "event_id": events[0]["id"],
         "dispute_id": await merchant.world.add_dispute(merchant),
+        "settlement_id": await merchant.world.add_settlement(merchant),
         "item_id": await merchant.world.add_job(merchant),
         "entry_id": await merchant.world.add_entry(merchant),
         "key_id": spare["id"],

@@ -18,8 +18,9 @@ from app.local.processes import end, spawn
 from tests.crash.flows import FLOWS as FLOWS_OF_PAYMENTS
 from tests.crash.link_flows import LINK_FLOWS
 from tests.crash.matrix import Matrix, Pair, Verdict
+from tests.crash.settlement_flows import SETTLEMENT_FLOWS
 
-FLOWS = (*FLOWS_OF_PAYMENTS, *LINK_FLOWS)
+FLOWS = (*FLOWS_OF_PAYMENTS, *LINK_FLOWS, *SETTLEMENT_FLOWS)
 cli = typer.Typer(add_completion=False)
 
 

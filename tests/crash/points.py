@@ -12,6 +12,7 @@ MONEY_ROOMS = (
     "app/links",
     "app/refunds",
     "app/disputes",
+    "app/settlements",
     "app/ledger",
     "app/outbox",
     "app/inbox",

@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.crash.actor import Actor, Step
 from tests.crash.link_flows import links_broken
+from tests.crash.settlement_flows import settlements_broken
 
 _STEPS_SECONDS = (0, 61, 300, 900, 3600, 6 * 3600, 86_400)
 _OPEN = {"created", "authorized"}
@@ -29,6 +30,7 @@ async def violations(actor: Actor) -> list[str]:
         *await _told(actor),
         *await _stuck(actor),
         *await links_broken(actor),
+        *await settlements_broken(actor),
     ]
 
 

@@ -16,6 +16,7 @@ WITHOUT_TENANT: Mapping[str, str] = {
     "refunds.due_check": "the worker's claim takes the refund that has been due longest, of any merchant",
     "refunds.open_since": "the alarm counts what is overdue of all merchants",
     "disputes.due_check": "the worker's claim takes the dispute that has been due longest, of any merchant",
+    "settlements.differing": "the gauge counts the settlements of all merchants that are not as what is here",
     "disputes.unanswered": "the gauge of what is about to be lost counts the disputes of all merchants",
     "analytics_slots.due_count": "the worker's claim takes the half hour that has been due longest, of any merchant",
     "webhook_endpoints.due": "the worker's claim takes the queue that has been due longest, of any merchant",

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from app.disputes.service import Disputes
-from app.gateways.port import Contest, DisputeStatus
+from app.gateways.contest import Contest
+from app.gateways.port import DisputeStatus
 from tests.simulation.bank import Quarrel
 from tests.simulation.house import House
 from tests.simulation.people import insist

@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from app.database import refuse_inside_transaction
+from app.gateways.contest import Contest
 from app.gateways.port import (
-    Contest,
     GatewayDispute,
     GatewayError,
     GatewayEvent,

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from app.gateways.port import Contest, GatewayDispute, Refused
+from app.gateways.contest import Contest
+from app.gateways.port import GatewayDispute, Refused
 from app.gateways.razorpay.calls import Calls, agree, refuse_odd_id
 from app.gateways.razorpay.translate.disputes import (
     to_contest_bytes,

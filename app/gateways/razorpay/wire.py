@@ -229,6 +229,37 @@ class DisputeShape(Shape):
     created_at: Seconds = None
 
 
+class SettlementShape(Shape):
+    """A settlement entity. Without its id and its amount it is nothing; it names no currency."""
+
+    id: _Id
+    amount: _Minor
+    fees: CheckedMinor = None
+    tax: CheckedMinor = None
+    status: Word = None
+    utr: Text = None
+    created_at: Seconds = None
+
+
+class SettlementRowShape(Shape):
+    """A line of the report on settlements. Its numbers are required: a sum with a guess in it proves nothing."""
+
+    entity_id: _Id
+    type: Word = None
+    credit: _Minor
+    debit: _Minor
+    amount: _Minor
+    fee: _Minor | None = None
+    tax: _Minor | None = None
+    currency: _SafeWord
+    settlement_id: OptionalId = None
+    payment_id: OptionalId = None
+    dispute_id: OptionalId = None
+    method: Word = None
+    created_at: Seconds = None
+    settled_at: Seconds = None
+
+
 class DocumentShape(Shape):
     """A document entity: only its id is of use."""
 

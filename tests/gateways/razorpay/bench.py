@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from app.gateways.port import CaptureMethod, Contest, Credentials, EvidenceKind, Gateway, OrderRequest, RefundRequest
+from app.gateways.contest import Contest, EvidenceKind
+from app.gateways.port import CaptureMethod, Credentials, Gateway, OrderRequest, RefundRequest
 from app.gateways.razorpay.adapter import RazorpayGateway
 from app.gateways.razorpay.translate.refunds import to_refund_body
 from app.kit.money import Money
@@ -39,6 +40,8 @@ VERBS: dict[str, Verb] = {
     "list_payment_refunds": lambda gateway: gateway.list_payment_refunds(PAYMENT_ID),
     "list_payments": lambda gateway: gateway.list_payments(since=SINCE, until=UNTIL, skip=0),
     "list_refunds": lambda gateway: gateway.list_refunds(since=SINCE, until=UNTIL, skip=0),
+    "list_settlements": lambda gateway: gateway.list_settlements(since=SINCE, until=UNTIL, skip=0),
+    "list_settlement_rows": lambda gateway: gateway.list_settlement_rows(day=SINCE.date(), skip=0),
     "list_disputes": lambda gateway: gateway.list_disputes(skip=0),
     "get_dispute": lambda gateway: gateway.get_dispute(DISPUTE_ID),
     "accept_dispute": lambda gateway: gateway.accept_dispute(DISPUTE_ID),

@@ -5,6 +5,7 @@ from typing import Any
 PAYMENT_ID = "pay_DESlfW9H8K9uqM"
 ORDER_ID = "order_DESlLckIVRkHWj"
 REFUND_ID = "rfnd_FP8QHiV938haTz"
+SETTLEMENT_ID = "setl_DGlQ1Rj8os78Ec"
 DISPUTE_ID = "disp_AHfqOvkldwsbqt"
 DOCUMENT_ID = "doc_EsyWjHrfzb59Re"
 OUR_REFUND_ID = "ref_01KAP5M3ZQJ8W3YV2T6N4R7XHD"
@@ -147,4 +148,52 @@ def error(description: str, *, code: str = "BAD_REQUEST_ERROR", **more: Any) -> 
             "metadata": {},
             **more,
         }
+    }
+
+
+def settlement(**changes: Any) -> dict[str, Any]:
+    """Return a settlement as the processor sends it."""
+    return {
+        "id": SETTLEMENT_ID,
+        "entity": "settlement",
+        "amount": 48820,
+        "status": "processed",
+        "fees": 0,
+        "tax": 0,
+        "utr": "1568176960vxp0rj",
+        "created_at": AT,
+        **changes,
+    }
+
+
+def settlement_row(**changes: Any) -> dict[str, Any]:
+    """Return a line of the report on settlements: a payment's, with its customer's words in it."""
+    return {
+        "entity_id": PAYMENT_ID,
+        "type": "payment",
+        "debit": 0,
+        "credit": 48820,
+        "amount": 50000,
+        "currency": "INR",
+        "fee": 1180,
+        "tax": 180,
+        "on_hold": False,
+        "settled": True,
+        "created_at": AT,
+        "settled_at": AT + 86400,
+        "settlement_id": SETTLEMENT_ID,
+        "posted_at": None,
+        "credit_type": "default",
+        "description": "A chair for someone",
+        "notes": {"email": "someone.private@example.com"},
+        "payment_id": None,
+        "settlement_utr": "1568176960vxp0rj",
+        "order_id": ORDER_ID,
+        "order_receipt": OUR_ID,
+        "method": "card",
+        "card_network": "Visa",
+        "card_issuer": "HDFC",
+        "card_type": "debit",
+        "dispute_id": None,
+        **changes,
     }

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from app.gateways.port import AttemptStatus, DisputeStatus, EventReader, RefundStatus
 from app.gateways.razorpay.events import RazorpayEventReader
+from app.kit.money import Money
 from app.kit.signing import sign_hex
 from tests.gateways.razorpay.samples import (
     AT,
@@ -61,6 +62,18 @@ def test_b9_every_changed_byte_breaks_the_signature() -> None:
     )
 
 
+SETTLEMENT = {
+    "id": "setl_1",
+    "entity": "settlement",
+    "amount": 9973635,
+    "status": "processed",
+    "fees": 0,
+    "tax": 0,
+    "utr": "1568176960vxp0rj",
+    "created_at": AT,
+}
+
+
 @pytest.mark.parametrize(
     ("body", "payments", "receipt"),
     [
@@ -77,7 +90,7 @@ def test_b9_every_changed_byte_breaks_the_signature() -> None:
             [("captured", 50000)] * 2,
             None,
         ),
-        (event("settlement.processed", settlement={"id": "setl_1"}), [], None),
+        (event("settlement.processed", settlement=SETTLEMENT), [], None),
         ({**event("something.new"), "extra": [1]}, [], None),
     ],
 )
@@ -104,6 +117,12 @@ def test_an_event_of_a_dispute_carries_it() -> None:
 
     (item,) = found.disputes
     assert (item.payment_id, item.status, found.refunds) == (PAYMENT_ID, DisputeStatus.LOST, ())
+
+
+def test_an_event_of_a_settlement_carries_it() -> None:
+    (item,) = read(event("settlement.processed", settlement=SETTLEMENT)).settlements
+
+    assert (item.id, item.amount, item.utr) == ("setl_1", Money(9973635, "INR"), "1568176960vxp0rj")
 
 
 def test_a_refund_without_a_time_takes_the_events() -> None:

@@ -1,13 +1,25 @@
 """The port's lists: spans of time, pages, and what can't be read among them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.gateways.razorpay.bench import SINCE, UNTIL, VERBS, Bench
 from tests.gateways.razorpay.host import answer
-from tests.gateways.razorpay.samples import AT, DISPUTE_ID, PAYMENT_ID, REFUND_ID, collection, dispute, payment, refund
+from tests.gateways.razorpay.samples import (
+    AT,
+    DISPUTE_ID,
+    PAYMENT_ID,
+    REFUND_ID,
+    SETTLEMENT_ID,
+    collection,
+    dispute,
+    payment,
+    refund,
+    settlement,
+    settlement_row,
+)
 from tests.logs import captured_logs
 
 SPAN = f"from={AT}&to={AT + 86400}&"
@@ -19,6 +31,7 @@ SPAN = f"from={AT}&to={AT + 86400}&"
         ("list_payments", payment(), PAYMENT_ID, f"/v1/payments?{SPAN}"),
         ("list_refunds", refund(), REFUND_ID, f"/v1/refunds?{SPAN}"),
         ("list_disputes", dispute(), DISPUTE_ID, "/v1/disputes?"),
+        ("list_settlements", settlement(), SETTLEMENT_ID, f"/v1/settlements?{SPAN}"),
     ],
 )
 async def test_a_list_is_read_page_by_page(bench: Bench, name: str, entity: Any, found_id: str, path: str) -> None:
@@ -28,6 +41,16 @@ async def test_a_list_is_read_page_by_page(bench: Bench, name: str, entity: Any,
 
     assert ([item.id for item in page.items], page.is_last, page.next_skip) == ([found_id], True, 1)
     assert [(sent.method, sent.target) for sent in bench.host.received] == [("GET", f"{path}count=100&skip=0")]
+
+
+async def test_the_lines_of_a_day_are_read_five_hundred_at_once(bench: Bench) -> None:
+    bench.play(answer(collection(settlement_row(), {"entity_id": None})))
+
+    page = await bench.gateway.list_settlement_rows(day=date(2026, 3, 9), skip=500)
+
+    assert ([row.entity_id for row in page.items], page.is_last, page.next_skip) == ([PAYMENT_ID], True, 502)
+    day = "year=2026&month=03&day=09"
+    assert bench.host.received[0].target == f"/v1/settlements/recon/combined?{day}&count=500&skip=500"
 
 
 async def test_r9_a_full_page_has_another_behind_it_that_begins_after_all_it_held(bench: Bench) -> None:

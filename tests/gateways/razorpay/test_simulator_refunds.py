@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
+from app.gateways.contest import Contest, EvidenceKind
 from app.gateways.port import (
-    Contest,
     DisputeStatus,
     DuplicateReceipt,
-    EvidenceKind,
     GatewayPayment,
     Listed,
     OutcomeUnknown,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.gateways.port import Contest, DisputeStatus, EvidenceKind, GatewayDispute
+from app.gateways.contest import Contest, EvidenceKind
+from app.gateways.port import DisputeStatus, GatewayDispute
 from app.gateways.razorpay.translate.disputes import to_contest_body, to_dispute, to_document_body, to_document_id
 from app.gateways.razorpay.translate.pages import to_page
 from app.gateways.razorpay.translate.reading import Unreadable

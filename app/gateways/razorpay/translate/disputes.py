@@ -6,7 +6,8 @@ import re
 from datetime import datetime
 from typing import Any
 
-from app.gateways.port import Contest, DisputeStatus, EvidenceKind, GatewayDispute
+from app.gateways.contest import Contest, EvidenceKind
+from app.gateways.port import DisputeStatus, GatewayDispute
 from app.gateways.razorpay.translate.reading import at, known_words, moment, present, to_money, to_shape
 from app.gateways.razorpay.wire import CONTRADICTION, DisputeShape, DocumentShape, EvidenceShape
 from app.kit.money import Money

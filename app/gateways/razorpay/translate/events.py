@@ -9,11 +9,12 @@ from app.gateways.razorpay.translate.pages import Convert, N
 from app.gateways.razorpay.translate.payments import to_payment
 from app.gateways.razorpay.translate.reading import Unreadable, at, to_shape
 from app.gateways.razorpay.translate.refunds import to_refund
+from app.gateways.razorpay.translate.settlements import to_settlement
 from app.gateways.razorpay.wire import CreatedShape, EventShape, ReceiptShape
 
 
 def to_event(body: Any) -> GatewayEvent:
-    """Return an event with the payments, refunds and disputes it carries.
+    """Return an event with the payments, refunds, disputes and settlements it carries.
 
     Raises:
         Unreadable: there is no envelope, or it carries one of these that can't be read.
@@ -35,6 +36,7 @@ def to_event(body: Any) -> GatewayEvent:
         order_receipt=orders[0].receipt if orders else None,
         refunds=read("refund", to_refund),
         disputes=read("dispute", to_dispute),
+        settlements=read("settlement", to_settlement),
     )
 
 

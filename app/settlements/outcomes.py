@@ -1,0 +1,164 @@
+"""How a settlement becomes known: webhook and list, both through `record_settlement` (D2)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import structlog
+from pymongo.errors import DuplicateKeyError
+
+from app.database import Database, Session
+from app.gateways.settlement import GatewaySettlement, GatewaySettlementStatus
+from app.kit.clock import Clock
+from app.kit.faultpoints import faultpoint
+from app.kit.ids import Ids, Prefix
+from app.kit.scope import Scope
+from app.payments.facts import Facts
+from app.payments.store import Also
+from app.settlements.events import items
+from app.settlements.models import RANK, Settlement, SettlementStatus
+from app.settlements.postings import postings
+from app.settlements.problems import SettlementBusy
+from app.settlements.store import SettlementStore
+
+_TRIES = 16
+_LOG = structlog.get_logger(__name__)
+
+OnChange = Callable[[Settlement, Settlement | None], None]
+"""Called after the commit with the settlement as it is and as it was (None: it is new)."""
+
+
+class Match(StrEnum):
+    """What became of a snapshot."""
+
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The settlement that a snapshot concerned, and whether the snapshot told anything new."""
+
+    match: Match
+    settlement: Settlement | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementOutcomes:
+    """Learns of settlements and writes them down."""
+
+    database: Database
+    store: SettlementStore
+    facts: Facts
+    clock: Clock
+    ids: Ids
+    on_change: OnChange
+
+    async def record_settlement(
+        self, scope: Scope, snapshot: GatewaySettlement, *, also: Also | None = None
+    ) -> Recorded:
+        """Apply what the processor said of one settlement; the only way it moves by outside news.
+
+        What contradicts itself, or what is known already, books nothing and is said in the log (R7).
+
+        Args:
+            scope: whose settlement.
+            snapshot: what the processor said.
+            also: a further write for the same transaction, such as the inbox's mark; it runs also when the snapshot
+                told nothing new, but not when it could not be read.
+
+        Raises:
+            SettlementBusy: others kept changing it; nothing was written.
+        """
+        for _ in range(_TRIES):
+            before = await self.store.find_by_gateway_id(scope, gateway_settlement_id=snapshot.id)
+            if not _is_sound(snapshot, before):
+                _LOG.warning("settlement_contradictory", tenant=scope.tenant, gateway_settlement_id=snapshot.id)
+                return Recorded(Match.UNREADABLE, before)
+            after = self._merged(scope, before, snapshot)
+            if after is None:
+                await self._beside(also)
+                return Recorded(Match.UNCHANGED, before)
+            if await self.write(scope, before, after, also=also):
+                return Recorded(Match.APPLIED, after)
+        raise SettlementBusy(retry_after_seconds=1)
+
+    async def write(
+        self, scope: Scope, before: Settlement | None, after: Settlement, *, also: Also | None = None
+    ) -> bool:
+        """Write a change with everything that it causes, in one transaction; tell whether it was still as `before`."""
+        faultpoint("settlements.writing")
+
+        async def work(session: Session) -> bool:
+            if before is None:
+                await self.store.insert_settlement(scope, after, session=session)
+            elif not await self.store.save_settlement(scope, before, after, session=session):
+                return False
+            await self.facts.write(
+                scope,
+                postings=postings(before, after),
+                items=items(before, after),
+                at=after.updated_at,
+                session=session,
+            )
+            if also is not None:
+                await also(session)
+            faultpoint("settlements.committing")
+            return True
+
+        try:
+            written = await self.database.transaction(work)
+        except DuplicateKeyError:
+            return False
+        faultpoint("settlements.written")
+        if written:
+            self.on_change(after, before)
+        return written
+
+    def _merged(self, scope: Scope, before: Settlement | None, snapshot: GatewaySettlement) -> Settlement | None:
+        """Return the settlement as the snapshot makes it, None when it tells nothing new."""
+        at, status = self.clock.now(), SettlementStatus(snapshot.status)
+        if before is None:
+            # Which it is was asked before: `_is_sound`.
+            assert snapshot.amount is not None  # noqa: S101  for the type checker
+            return Settlement(
+                id=self.ids.new(Prefix.SETTLEMENT),
+                scope=scope,
+                gateway_settlement_id=snapshot.id,
+                money=snapshot.amount,
+                fees=snapshot.fees,
+                tax=snapshot.tax,
+                status=status,
+                utr=snapshot.utr,
+                settled_at=snapshot.created_at,
+                created_at=at,
+                updated_at=at,
+                razorpay_data=snapshot.raw,
+            )
+        moved = status if RANK[status] > RANK[before.status] else before.status
+        utr = before.utr or snapshot.utr
+        if (moved, utr) == (before.status, before.utr):
+            return None
+        return replace(
+            before,
+            status=moved,
+            utr=utr,
+            updated_at=at,
+            razorpay_data=snapshot.raw,
+            version=before.version + 1,
+        )
+
+    async def _beside(self, also: Also | None) -> None:
+        if also is not None:
+            faultpoint("settlements.marking")
+            await self.database.transaction(also)
+            faultpoint("settlements.marked")
+
+
+def _is_sound(snapshot: GatewaySettlement, before: Settlement | None) -> bool:
+    """Tell whether a snapshot can be believed: its amounts never change once they are known."""
+    if snapshot.amount is None or snapshot.status is GatewaySettlementStatus.UNRECOGNIZED:
+        return False
+    said = (snapshot.amount, snapshot.fees, snapshot.tax)
+    return before is None or said == (before.money, before.fees, before.tax)

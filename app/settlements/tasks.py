@@ -1,0 +1,46 @@
+"""The worker's part of settlements: compare each with what is here, until it agrees or days are over."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app.kit.clock import Clock
+from app.outbox.handlers import Handler, NotYet
+from app.outbox.models import Item
+from app.settlements.events import RECONCILE
+from app.settlements.models import Agreement
+from app.settlements.reconciling import Reconciling
+
+PATIENCE = timedelta(days=3)
+"""The report trails the settlement, and a payment that was lost is found by a sweep within a day."""
+
+LATELY = timedelta(days=7)
+"""For how long a settlement that differs is an alarm; its findings stay."""
+
+_AGAIN_SECONDS = 3600.0
+
+OnReconciled = Callable[[Agreement], None]
+"""Called with how a comparison ended, for the metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementJobs:
+    """The outbox's jobs that this room does. Doing one twice changes nothing."""
+
+    reconciling: Reconciling
+    clock: Clock
+    on_reconciled: OnReconciled
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the handler of each job by its name."""
+        return {RECONCILE: self.reconcile}
+
+    async def reconcile(self, item: Item) -> None:
+        """Compare a settlement's lines with what is here. Raises NotYet while what differs may still come right."""
+        settlement = await self.reconciling.reconcile(item.scope, item.subject)
+        if settlement is None:
+            return
+        self.on_reconciled(settlement.agreement)
+        is_young = self.clock.now() < settlement.created_at + PATIENCE
+        if settlement.agreement is not Agreement.AGREED and is_young:
+            raise NotYet(_AGAIN_SECONDS)

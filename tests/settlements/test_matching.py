@@ -1,0 +1,103 @@
+"""What is wrong with a line of a settlement, as tables."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.gateways.settlement import RowKind
+from app.kit.money import Money
+from app.payments.models import Attempt
+from app.refunds.models import RefundStatus
+from app.settlements.matching import Known, findings_of
+from app.settlements.models import Agreement, Finding, Tally
+from tests.disputes.samples import dispute, said
+from tests.payments.samples import NOW, payment
+from tests.payments.test_evidence import S
+from tests.refunds.samples import refund
+from tests.settlements.samples import AMOUNT, FEE, TAX, row, settlement, tally
+
+PAID = Attempt(
+    id="pay_1",
+    status=S.CAPTURED,
+    amount=Money(AMOUNT, "INR"),
+    method="upi",
+    created_at=NOW,
+    captured=True,
+    fee=FEE,
+    tax=TAX,
+)
+F = Finding
+
+
+@pytest.mark.parametrize(
+    ("attempt", "told", "found"),
+    [
+        ({}, {}, ()),
+        ({"status": S.REFUNDED, "amount_refunded": AMOUNT}, {}, ()),
+        ({"status": S.AUTHORIZED, "captured": False}, {}, (F.NOT_BOOKED,)),
+        ({"amount": None}, {}, (F.NOT_BOOKED,)),
+        ({"id": "pay_2"}, {}, (F.UNKNOWN,)),
+        ({}, {"amount": AMOUNT - 1, "credit": AMOUNT - 1 - FEE}, (F.AMOUNT_DIFFERS,)),
+        ({}, {"fee": FEE + 1, "credit": AMOUNT - FEE - 1}, (F.FEE_DIFFERS,)),
+        ({}, {"tax": TAX + 1}, (F.FEE_DIFFERS,)),
+        ({"fee": None, "tax": None}, {}, (F.FEE_DIFFERS,)),
+        ({"fee": None, "tax": None}, {"fee": 0, "tax": 0, "credit": AMOUNT}, ()),
+        ({}, {"credit": AMOUNT}, (F.SUM_DIFFERS,)),
+        ({}, {"debit": 1}, (F.SUM_DIFFERS,)),
+        ({"amount": Money(600, "USD"), "fee": 12, "tax": 0}, {}, ()),
+    ],
+)
+def test_a_payment_s_line_is_compared_with_its_capture_and_its_fee(attempt, told, found):
+    known = Known(payment=payment(attempts=(replace(PAID, **attempt),)))
+    assert findings_of(row(**told), known) == found
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "found"),
+    [
+        (RefundStatus.PROCESSED, {}, ()),
+        (RefundStatus.PENDING, {}, ()),
+        (RefundStatus.PROCESSED, {"fee": 500, "debit": AMOUNT + 500}, ()),
+        (RefundStatus.FAILED, {}, (F.NOT_BOOKED,)),
+        (RefundStatus.CANCELLED, {}, (F.NOT_BOOKED,)),
+        (RefundStatus.PROCESSED, {"amount": 1, "debit": 1}, (F.AMOUNT_DIFFERS,)),
+        (RefundStatus.PROCESSED, {"debit": AMOUNT - 1}, (F.SUM_DIFFERS,)),
+        (RefundStatus.PROCESSED, {"credit": 1}, (F.SUM_DIFFERS,)),
+    ],
+)
+def test_a_refund_s_line_is_compared_with_what_went_back(status, told, found):
+    known = Known(refund=refund(status, money=Money(AMOUNT, "INR")))
+    assert findings_of(row(RowKind.REFUND, **told), known) == found
+
+
+@pytest.mark.parametrize(
+    ("deducted", "told", "found"),
+    [
+        (AMOUNT, {}, ()),
+        (0, {}, (F.NOT_BOOKED,)),
+        (AMOUNT, {"debit": AMOUNT + 1}, (F.AMOUNT_DIFFERS,)),
+        (0, {"debit": 0, "credit": AMOUNT}, ()),
+    ],
+)
+def test_an_adjustment_is_compared_with_what_a_dispute_cost(deducted, told, found):
+    known = Known(dispute=dispute(said("lost" if deducted else "won", deducted=deducted)))
+    assert findings_of(row(RowKind.ADJUSTMENT, **told), known) == found
+
+
+@pytest.mark.parametrize("kind", RowKind)
+def test_money_of_nobody_here_is_named_so(kind):
+    assert findings_of(row(kind), Known()) == (F.UNKNOWN,)
+
+
+@pytest.mark.parametrize(
+    ("counted", "agreement"),
+    [
+        (None, Agreement.PENDING),
+        (Tally(0, 0, 0, 0, NOW), Agreement.PENDING),
+        (tally(), Agreement.AGREED),
+        (tally(with_findings=1), Agreement.DIFFERS),
+        (tally(net=AMOUNT - 1), Agreement.DIFFERS),
+    ],
+)
+def test_a_settlement_agrees_when_its_lines_make_up_its_amount_and_none_is_odd(counted, agreement):
+    assert settlement(tally=counted).agreement is agreement
