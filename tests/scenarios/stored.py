@@ -78,6 +78,14 @@ FIRST: Mapping[str, str] = {
     "sessions": (
         "created_at expires_at generation revoked_at revoked_because rotated_at salt tenant user_agent user_id"
     ),
+    "settlement_lines": (
+        "amount credit currency debit dispute_id entity_id fee findings gateway_dispute_id gateway_payment_id "
+        "gateway_settlement_id kind made_at method mode payment_id refund_id settled_at settlement_id tax tenant"
+    ),
+    "settlements": (
+        "agreement amount created_at currency fees gateway_settlement_id mode razorpay_data reading settled_at status "
+        "tally tax tenant updated_at utr version"
+    ),
     "sign_in_attempts": "count expires_at",
     "suspense": (
         "amount amount_placed amount_refunded created_at currency gateway_payment_id history mode payment_id "

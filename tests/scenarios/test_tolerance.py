@@ -1,5 +1,6 @@
 """The tolerant reader (P6): what newer code added is left alone, what older code left out is not missed."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,8 +39,20 @@ async def leave_traces(shop: Stepped) -> None:
     assert link.status == 201, link.body
     await world.add_notice(merchant)
     await work(shop)
+    await settle(shop)
+    await work(shop)
     await erase_somebody(shop)
     await work(shop)
+
+
+async def settle(shop: Stepped) -> None:
+    """Let the processor pay to the bank, and learn of it by its event."""
+    made = await shop.world.simulate("POST", "/_sim/settlements", {"key_id": shop.merchant.account["key_id"]})
+    assert made.status == 200, made.body
+    async with asyncio.timeout(10):
+        while not await shop.rows("settlements"):
+            await asyncio.sleep(0.01)
+            await shop.apply_events()
 
 
 async def erase_somebody(shop: Stepped) -> None:
