@@ -65,15 +65,20 @@ class Deployment:
         self.took[name] = time.monotonic() - began
         typer.echo(f"   {self.took[name]:.0f} s")
 
-    def run(self, *command: str, is_quiet: bool = True, may_fail: bool = False) -> str:
-        """Run a command in the copy and return what it said. Raises Failed."""
+    def run(self, *command: str, given: bytes = b"", is_quiet: bool = True, may_fail: bool = False) -> str:
+        """Run a command in the copy, give it something to read, and return what it said. Raises Failed."""
         done = subprocess.run(  # noqa: S603  our own commands
-            command, cwd=self.folder, env=dict(self.environment), text=True, capture_output=is_quiet, check=False
+            command,
+            cwd=self.folder,
+            env=dict(self.environment),
+            input=given,
+            capture_output=is_quiet,
+            check=False,
         )
+        said, complaint = ((one or b"").decode(errors="replace") for one in (done.stdout, done.stderr))
         if done.returncode and not may_fail:
-            said = f"{done.stdout or ''}{done.stderr or ''}"[-3000:]
-            raise Failed(f"{' '.join(command)} ended with {done.returncode}\n{said}")
-        return (done.stdout or "").strip()
+            raise Failed(f"{' '.join(command)} ended with {done.returncode}\n{(said + complaint)[-3000:]}")
+        return said.strip()
 
     def compose(self, *arguments: str, may_fail: bool = False) -> str:
         """Give Compose a command."""
@@ -110,6 +115,8 @@ async def run(count: int, *, keep: bool) -> None:
             with deployment.step("Prometheus sees both instances and both workers"):
                 await _is_watched()
             await _survives(deployment, count)
+            with deployment.step("another certificate, as the guide says"):
+                await _recertified(deployment)
             with deployment.step("make deploy once more changes nothing"):
                 deployment.run("scripts/deploy.sh", "up")
             with deployment.step("what every container said is in one place and of one shape"):
@@ -179,6 +186,27 @@ async def _is_watched() -> None:
             if time.monotonic() > ends_at:
                 raise Failed("Prometheus does not see all instances and workers")
             await asyncio.sleep(1)
+
+
+async def _recertified(deployment: Deployment) -> None:
+    """Put another certificate in the place of the first by the guide's commands, and see it served. Raises Failed."""
+    made = deployment.folder / "another"
+    made.mkdir()
+    deployment.run(sys.executable, "deploy/nginx/certificate.py", str(made), _NAME)
+    for name in ("tls.crt", "tls.key"):
+        into = ["run", "--rm", "-i", "-v", f"{_PROJECT}_tls:/tls", "payment-gateway:local", "sh", "-c"]
+        deployment.run("docker", *into, f"cat > /tls/{name}", given=(made / name).read_bytes())
+    deployment.compose("kill", "-s", "HUP", "nginx")
+    wanted = ssl.PEM_cert_to_DER_cert((made / "tls.crt").read_text(encoding="ascii"))
+    ends_at = time.monotonic() + _DOWN_SECONDS
+    while await asyncio.to_thread(_served_certificate) != wanted:
+        if time.monotonic() > ends_at:
+            raise Failed("nginx still serves the certificate of before")
+        await asyncio.sleep(0.2)
+
+
+def _served_certificate() -> bytes:
+    return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", _HTTPS), timeout=5))
 
 
 def _gathered(deployment: Deployment) -> None:
