@@ -1,11 +1,13 @@
-"""Without a file descriptor left: an instance refuses, comes back, and no money is half moved (P9)."""
+"""Without a file descriptor or memory left an instance refuses or ends, comes back, and nothing is half done (P9)."""
 
 import asyncio
 import contextlib
 import os
+import resource
 import secrets
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,9 @@ _DESCRIPTORS = 128
 _CONNECTIONS = 400
 _FLOOD_SECONDS = 6.0
 _HEALTHY_SECONDS = 120.0
+_FAMINES = 3
+_HUNGRY, _MEALS, _MEAL_BYTES = 24, 8, 900_000
+_SPARE_BYTES = 2_000_000
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 pytestmark = pytest.mark.skipif(
@@ -100,6 +105,64 @@ async def test_p9_without_a_file_descriptor_left_it_refuses_without_spinning_and
         assert (till.api.pid, till.api.starts) == (born, 1), "it died of it"
         assert len(taken) > _DESCRIPTORS
         assert await differences(till.load) == []
+
+
+async def test_p9_without_memory_left_it_refuses_or_ends_and_no_effect_is_half(mongodb_url, tmp_path):
+    async with running_till(mongodb_url, tmp_path) as till:
+        till.load.start(clients=4)
+        ends: Counter[str] = Counter()
+        for _ in range(_FAMINES):
+            await _until_more_is_paid(till)
+            await _famine(till, ends)
+            # What a supervisor does; a process that lives has its memory again.
+            till.api.restart_if_ended()
+            await till.api.wait_until_healthy(seconds=_HEALTHY_SECONDS)
+        await _until_more_is_paid(till)
+        await till.load.stop()
+        assert ends.keys() & {"500", "503", "cut", "ended"}, f"its memory never ended: {ends}"
+        assert await differences(till.load) == []
+
+
+async def _until_more_is_paid(till: Till) -> None:
+    done = len(till.load.paid)
+    async with asyncio.timeout(_HEALTHY_SECONDS):
+        while len(till.load.paid) < done + 4:
+            await asyncio.sleep(0.1)
+
+
+async def _famine(till: Till, ends: Counter[str]) -> None:
+    """Take an instance's memory away while requests come that need some; count how they end."""
+    pid = till.api.pid
+    assert pid is not None
+    _, most = resource.prlimit(pid, resource.RLIMIT_DATA)
+    resource.prlimit(pid, resource.RLIMIT_DATA, (_data_bytes(pid) + _SPARE_BYTES, most))
+    try:
+        async with aiohttp.ClientSession() as session:
+            await asyncio.gather(*(_ask_much(session, till, ends) for _ in range(_HUNGRY)))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
+    if till.api.pid is None:
+        ends["ended"] += 1
+
+
+async def _ask_much(session: aiohttp.ClientSession, till: Till, ends: Counter[str]) -> None:
+    """Send events that nobody signed, each as large as may be: they are read, and refused."""
+    url = f"http://{HOST}:{till.port}/api/v1/webhooks/razorpay/{till.merchant.id}"
+    for _ in range(_MEALS):
+        try:
+            async with asyncio.timeout(10), session.post(url, data=b"x" * _MEAL_BYTES) as answer:
+                ends[str(answer.status)] += 1
+        except TimeoutError:
+            ends["hung"] += 1
+        except aiohttp.ClientError:
+            ends["cut"] += 1
+
+
+def _data_bytes(pid: int) -> int:
+    """Return how much a process has of what RLIMIT_DATA bounds."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(next(line for line in status.splitlines() if line.startswith("VmData")).split()[1]) * 1024
 
 
 async def _hold(port: int, taken: list[int]) -> None:
