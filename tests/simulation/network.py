@@ -31,6 +31,7 @@ from app.gateways.port import (
 from app.kit.money import Money
 from app.kit.scope import Scope
 from app.payments.intents import KEY_LEASE_SECONDS
+from app.recovery.models import Swept
 from tests.simulation.loop import HOST, Loop, pause
 from tests.simulation.processor import Processor, body_of
 from tests.simulation.trouble import Trouble
@@ -89,6 +90,7 @@ class Account:
     calls: dict[str, int] = field(default_factory=dict)
     asked_orders: dict[str, int] = field(default_factory=dict)
     second_orders: set[str] = field(default_factory=set)
+    on_page: Callable[[Swept, int, Listed[Any]], None] = lambda *_: None
     _looks: dict[Any, tuple[int, float]] = field(default_factory=dict)
     _makers: dict[str, str] = field(default_factory=dict)
     key_id: str = "rzp_test_simulation"
@@ -177,12 +179,21 @@ class Account:
     async def list_payments(self, *, since: datetime, until: datetime, skip: int = 0) -> Listed[GatewayPayment]:
         """Fetch a page of tries to pay."""
         ask = lambda: self.processor.list_payments(since=since, until=until, skip=skip)  # noqa: E731
-        return await self._call("list_payments", ask, None)
+        return await self._page(Swept.PAYMENTS, ask, skip)
 
     async def list_refunds(self, *, since: datetime, until: datetime, skip: int = 0) -> Listed[GatewayRefund]:
         """Fetch a page of refunds."""
         ask = lambda: self.processor.list_refunds(since=since, until=until, skip=skip)  # noqa: E731
-        return await self._call("list_refunds", ask, None)
+        return await self._page(Swept.REFUNDS, ask, skip)
+
+    async def list_disputes(self, *, skip: int = 0) -> Listed[GatewayDispute]:
+        """Fetch a page of disputes."""
+        return await self._page(Swept.DISPUTES, lambda: self.processor.bank.list(skip=skip), skip)
+
+    async def _page(self, swept: Swept, ask: Callable[[], Listed[T]], skip: int) -> Listed[T]:
+        listed = await self._call(f"list_{swept}", ask, None, swept.value, f"from {skip}")
+        self.on_page(swept, skip, listed)
+        return listed
 
     async def get_dispute(self, dispute_id: str) -> GatewayDispute:
         """Fetch a dispute."""
