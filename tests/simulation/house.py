@@ -34,7 +34,7 @@ from app.payments.outcomes import Outcomes
 from app.payments.service import Payments
 from app.payments.tasks import PaymentChecks
 from app.recovery.sweeps import FOREIGN_SECONDS, Sweeps
-from app.recovery.tasks import Enrolment, Lease
+from app.recovery.tasks import Lease
 from app.refunds.service import Refunds
 from app.refunds.tasks import RefundChecks, RefundJobs
 from app.tenants.service import Merchants

@@ -1,11 +1,10 @@
 """What is seen of the walks through the processor's lists: which pages were answered, and which count as read.
 
-A page that was read wrongly is read again the next day, for five days; so what a walk does is looked at while it does it.
+A page that was read wrongly is read again the next day, for five days; so a walk is looked at on its way.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from app.gateways.port import AttemptStatus, GatewayPayment, Listed
@@ -67,8 +66,6 @@ class Walks:
         begin = 0 if was is None else was["skip"]
         if reached is None or (ended is None and reached["skip"] == begin):
             return
-        if reached["until"] - reached["since"] < timedelta(days=5):
-            yield Violation("D8", f"{swept} is read for less than five days", about(swept))
         pages = [
             page
             for page in self._pages.pop((swept, begin), [])
