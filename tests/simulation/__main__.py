@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.simulation.house import Cast
+from tests.simulation.house import Cast, Janitor
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.scheduler import Outcome, run
 
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     """Do what was asked; return 1 when an invariant does not hold."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("seed", type=int, nargs="?", help="repeat this run")
-    parser.add_argument("--without-janitor", action="store_true", help="as the failure said")
+    parser.add_argument("--janitor", type=Janitor, choices=list(Janitor), help="as the failure said")
     parser.add_argument("--mutant", choices=[mutant.name for mutant in MUTANTS], help="build this mistake in")
     parser.add_argument("--history", action="store_true", help="print everything that happened, not a slice")
     parser.add_argument("--seeds", type=int, default=0, help="play so many runs")
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     if asked.seed is None:
         return _many(range(asked.first, asked.first + (asked.seeds or 1000)), asked.processes)
-    outcome = run(asked.seed, janitor=False if asked.without_janitor else None, cast=_cast(asked.mutant))
+    outcome = run(asked.seed, janitor=asked.janitor, cast=_cast(asked.mutant))
     if asked.history:
         _say(*(str(note) for note in outcome.notes))
     _say(str(outcome))

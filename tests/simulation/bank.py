@@ -15,6 +15,7 @@ from app.gateways.port import (
     UnknownAtGateway,
 )
 from app.kit.money import Money
+from tests.simulation.trail import Trail
 
 if TYPE_CHECKING:
     from tests.simulation.processor import Charge
@@ -52,7 +53,9 @@ class Bank:
 
     now: Callable[[], datetime]
     announce: Callable[[GatewayEvent], None]
+    trail: Trail
     rows: dict[str, Quarrel] = field(default_factory=dict)
+    past: dict[str, list[DisputeStatus]] = field(default_factory=dict)
 
     def open(self, charge: "Charge") -> Quarrel:
         """Ask a captured payment's money back."""
@@ -66,8 +69,8 @@ class Bank:
         return self._known(dispute_id).shown()
 
     def list(self, *, skip: int) -> Listed[GatewayDispute]:
-        """Return all of them."""
-        return Listed(tuple(one.shown() for one in self.rows.values())[skip:], is_last=True)
+        """Return a page of all of them, newest first."""
+        return self.trail.page(self.rows.values(), skip=skip)
 
     def accept(self, dispute_id: str) -> GatewayDispute:
         """Let the customer have it."""
@@ -93,6 +96,8 @@ class Bank:
         self._announce(status.value, made)
 
     def _announce(self, what: str, made: Quarrel, *payments: GatewayPayment) -> None:
+        self.trail.remember(made)
+        self.past.setdefault(made.id, []).append(made.status)
         self.announce(
             GatewayEvent(
                 type=f"payment.dispute.{what}",

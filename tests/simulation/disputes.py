@@ -1,7 +1,6 @@
 """The story of a dispute: what a customer's bank asks back, what the merchant answers, and how it ends.
 
-Disputes are told by events and by checks: a world that loses events has none, because nobody sweeps the processor's
-lists here.
+An event tells of a dispute, or the walk through the processor's list of them where events are lost.
 """
 
 from collections.abc import Callable
@@ -20,13 +19,13 @@ _CONTEST = Contest(summary="It was delivered.", documents={}, is_final=True)
 
 
 async def customers_banks(world: World) -> None:
-    """Ask back now and then what was paid, once a payment, and only where an event can tell of it."""
+    """Ask back now and then what was paid, once a payment."""
     for seconds in (60, 3600, _DAY, 3 * _DAY):
         await world.sleep(seconds)
         asked = {one.payment_id for one in world.processor.bank.rows.values()}
         own = {row["payment_id"] for row in world.database.rows("payments").values() if row["status"] == "completed"}
         for charge in list(world.processor.charges.values()):
-            if charge.id in own - asked and not world.weather.event_lost and world.rng.random() < 0.15:
+            if charge.id in own - asked and world.rng.random() < 0.15:
                 world.note("bank", "asks back", charge.id)
                 world.start_outside(quarrel(world, world.processor.bank.open(charge)))
 
@@ -41,7 +40,7 @@ async def quarrel(world: World, made: Quarrel) -> None:
     await world.sleep(world.rng.choice((600, 2 * _DAY)))
     if made.status in {DisputeStatus.OPEN, DisputeStatus.UNDER_REVIEW}:
         world.processor.bank.decide(made, world.rng.choice((DisputeStatus.WON, DisputeStatus.LOST)))
-    if made.status is DisputeStatus.LOST and world.janitor and world.rng.random() < 0.3:
+    if made.status is DisputeStatus.LOST and world.janitor.checks and world.rng.random() < 0.3:
         # An old message can't move a dispute back, so this one is believed only when the processor is asked.
         await world.sleep(_DAY)
         world.processor.bank.decide(made, DisputeStatus.WON)

@@ -8,9 +8,10 @@ import dataclasses
 import functools
 import random
 import typing
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.database import Database
@@ -19,19 +20,24 @@ from app.gateways.people import PeopleReader
 from app.gateways.port import EventReader, Gateways
 from app.gateways.razorpay.people import RazorpayPeopleReader
 from app.inbox.service import Inbox
+from app.kit.cache import TtlCache
 from app.kit.clock import Clock
 from app.kit.ids import Ids
-from app.kit.scope import Scope
+from app.kit.scope import Mode, Scope
 from app.kit.tokens import SignedIds
 from app.outbox.handlers import Handler
+from app.outbox.leases import Leases
 from app.outbox.models import Lane as Queue
 from app.outbox.runner import OutboxRunner
 from app.payments.addresses import CheckoutAddresses
 from app.payments.outcomes import Outcomes
 from app.payments.service import Payments
 from app.payments.tasks import PaymentChecks
+from app.recovery.sweeps import FOREIGN_SECONDS, Sweeps
+from app.recovery.tasks import Lease
 from app.refunds.service import Refunds
 from app.refunds.tasks import RefundChecks, RefundJobs
+from app.tenants.service import Merchants
 from app.tenants.vault import Vault
 from app.wiring import COLLECTIONS
 from tests.simulation.expressions import Document
@@ -43,7 +49,26 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 
 __all__ = ["COLLECTIONS"]
+SCOPE = Scope("mer_00000000000000000000000001", Mode.TEST)
 _EXPIRY_MINUTES = 15
+
+
+class Janitor(StrEnum):
+    """Who looks by himself for what nobody told us."""
+
+    NONE = "none"
+    SWEEPS = "sweeps"
+    ALL = "all"
+
+    @property
+    def sweeps(self) -> bool:
+        """Tell whether the processor's lists are read."""
+        return self is not Janitor.NONE
+
+    @property
+    def checks(self) -> bool:
+        """Tell whether each payment, refund and dispute is asked about."""
+        return self is Janitor.ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +96,7 @@ class House:
             Ids: world.ids,
             random.Random: world.rng,
             Vault: Vault.of("secret"),
+            Merchants: _Accounts(),
             CheckoutAddresses: CheckoutAddresses("", SignedIds.of("secret", purpose="simulation")),
         }
         self._named = {
@@ -80,7 +106,10 @@ class House:
             # Nobody in the simulation asks to be sent anywhere after paying.
             "check_return_url": _nothing,
             "owner": owner,
+            # What a process knows of orders that are nobody's dies with it.
+            "foreign": TtlCache[tuple[str, Mode, str], bool](world.clock, FOREIGN_SECONDS),
         }
+        self._built[Lease] = self[Leases]
 
     def __getitem__(self, wanted: type[S]) -> S:
         """Return the one service of this class."""
@@ -151,6 +180,11 @@ class _Secrets:
         return None
 
 
+class _Accounts:
+    async def measure_accounts(self, *, after: str, limit: int) -> Sequence[Scope]:
+        return () if after else (SCOPE,)
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
     """One lane of the worker: the verb that does one piece of work, and the rows whose moment makes it due."""
@@ -159,7 +193,7 @@ class Lane:
     collection: str
     work: Callable[[House], Callable[[], Awaitable[bool]]]
     moment: Callable[[Document], datetime | None]
-    is_janitor: bool = False
+    works: Callable[[Janitor], bool] = lambda _: True
 
     def due_at(self, rows: Iterable[Document]) -> datetime | None:
         """Return when the first row is due."""
@@ -175,9 +209,23 @@ def _outbox(queue: Queue) -> Lane:
     )
 
 
-def _next_check(row: Document) -> datetime | None:
-    return row.get("next_check_at")
+def _checks(collection: str, checks: type[Any]) -> Lane:
+    return Lane(
+        collection,
+        collection,
+        lambda house: house[checks].check_next,
+        lambda row: row.get("next_check_at"),
+        lambda janitor: janitor.checks,
+    )
 
+
+SWEEPS = Lane(
+    "sweeps",
+    "sweeps",
+    lambda house: house[Sweeps].sweep_next,
+    lambda row: row["next_at"],
+    lambda janitor: janitor.sweeps,
+)
 
 LANES = (
     Lane(
@@ -186,8 +234,9 @@ LANES = (
         lambda house: house.inbox.apply_next,
         lambda row: row["next_attempt_at"] if row["state"] == "received" else None,
     ),
-    Lane("payments", "payments", lambda house: house[PaymentChecks].check_next, _next_check, is_janitor=True),
-    Lane("refunds", "refunds", lambda house: house[RefundChecks].check_next, _next_check, is_janitor=True),
-    Lane("disputes", "disputes", lambda house: house[DisputeChecks].check_next, _next_check, is_janitor=True),
+    _checks("payments", PaymentChecks),
+    _checks("refunds", RefundChecks),
+    _checks("disputes", DisputeChecks),
+    SWEEPS,
     *(_outbox(queue) for queue in Queue),
 )

@@ -28,6 +28,8 @@ def violations(world: "World", *, is_over: bool) -> Iterator[Violation]:
     yield from i15_no_storm(world)
     yield from b20_surplus_went_back(world)
     yield from money_violations(world)
+    yield from d2_disputes_go_forward(world)
+    yield from world.walks.broken
 
 
 def i1_conservation(world: "World") -> Iterator[Violation]:
@@ -101,6 +103,18 @@ def i14_nothing_stuck(world: "World") -> Iterator[Violation]:
     for row in world.database.rows("outbox").values():
         if row["state"] != "done":
             yield Violation("I14", f"{row['key']} is {row['state']}: {row['reason']}", about(row["subject"]))
+
+
+def d2_disputes_go_forward(world: "World") -> Iterator[Violation]:
+    """D2: no commit takes a dispute back to where it was before, whatever an old list or an old event says."""
+    for change in world.database.log:
+        before, after = change.before, change.after
+        if change.collection != "disputes" or before is None or after is None or before["status"] == after["status"]:
+            continue
+        past = [status.value for status in world.processor.bank.past[after["gateway_dispute_id"]]]
+        if past.index(after["status"]) < past.index(before["status"]):
+            what = f"{after['_id']} was {before['status']} and became {after['status']}"
+            yield Violation("D2", what, about(after["_id"], after["gateway_dispute_id"]))
 
 
 def b20_surplus_went_back(world: "World") -> Iterator[Violation]:

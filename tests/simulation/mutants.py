@@ -16,22 +16,27 @@ from app.payments.service import Payments
 from app.payments.store import PaymentStore
 from app.payments.suspense_store import SuspenseStore
 from app.payments.tasks import PaymentChecks
+from app.recovery.store import SweepStore
+from app.recovery.sweeps import Sweeps
 from app.refunds.outcomes import RefundOutcomes
 from app.refunds.sending import RefundSending
 from app.refunds.store import RefundStore
 from tests.simulation import mutants_disputes as disputes
 from tests.simulation import mutants_money as money
 from tests.simulation import mutants_payments as payments
-from tests.simulation.house import Cast
+from tests.simulation import mutants_sweeps as sweeps
+from tests.simulation.house import Cast, Janitor
 
 
 class Seen(StrEnum):
     """With which janitor a mistake must show: it may repair what the mistake spoils, or be what is broken.
 
     Where a mistake shows with both but rarely with one of them, the other is asked for, so that the suite stays short.
+    A mistake in a walk must show where the walks are all there is.
     """
 
     ALWAYS = "always"
+    WITH_SWEEPS = "with sweeps alone"
     WITH_JANITOR = "with janitor"
     WITHOUT_JANITOR = "without janitor"
 
@@ -46,9 +51,14 @@ class Mutant:
     seen: Seen = Seen.ALWAYS
 
     @property
-    def janitors(self) -> tuple[bool, ...]:
+    def janitors(self) -> tuple[Janitor, ...]:
         """Return with which janitors a run must notice it."""
-        return {Seen.ALWAYS: (True, False), Seen.WITH_JANITOR: (True,), Seen.WITHOUT_JANITOR: (False,)}[self.seen]
+        return {
+            Seen.ALWAYS: (Janitor.ALL, Janitor.NONE),
+            Seen.WITH_SWEEPS: (Janitor.SWEEPS,),
+            Seen.WITH_JANITOR: (Janitor.ALL,),
+            Seen.WITHOUT_JANITOR: (Janitor.NONE,),
+        }[self.seen]
 
     def made_in(self, module: str) -> bool:
         """Tell whether one of a module's classes plays in it; without any, the mistake is about payments."""
@@ -112,6 +122,14 @@ MUTANTS = (
     Mutant(
         "dispute_end_is_the_last", ("D8",), Cast({DisputeOutcomes: disputes.TakesEndsForTheLast}), Seen.WITH_JANITOR
     ),
+    Mutant("walk_forgets_its_place", ("R9",), Cast({SweepStore: sweeps.ForgetsItsPlace}), Seen.WITH_SWEEPS),
+    Mutant("walk_reads_only_what_is_new", ("D8",), Cast({SweepStore: sweeps.ReadsOnlyWhatIsNew}), Seen.WITH_SWEEPS),
+    Mutant("walk_without_fence", ("P3",), Cast({SweepStore: sweeps.LeasesWithoutFence}), Seen.WITH_SWEEPS),
+    Mutant("list_not_enrolled", ("D8",), Cast({SweepStore: sweeps.SweepsTwoListsOfThree}), Seen.WITH_SWEEPS),
+    Mutant("page_read_before_applied", ("P2", "R9"), Cast({Sweeps: sweeps.CountsBeforeApplying}), Seen.WITH_SWEEPS),
+    Mutant("list_believed", ("D2",), Cast({Sweeps: sweeps.BelievesTheList}), Seen.WITH_SWEEPS),
+    Mutant("orphans_left_in_the_list", ("A4",), Cast({Sweeps: sweeps.LeavesOrphans}), Seen.WITH_SWEEPS),
+    Mutant("trouble_ends_the_walk", ("R9",), Cast({Sweeps: sweeps.TakesTroubleForTheEnd}), Seen.WITH_SWEEPS),
     Mutant("no_reconciler", ("B2", "D8"), Cast(reconciles=False), Seen.WITH_JANITOR),
 )
 """Every mistake; `rows` names what each would break."""

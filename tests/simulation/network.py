@@ -31,6 +31,8 @@ from app.gateways.port import (
 from app.kit.money import Money
 from app.kit.scope import Scope
 from app.payments.intents import KEY_LEASE_SECONDS
+from app.recovery.models import Swept
+from app.refunds.store import SEND_LEASE_SECONDS
 from tests.simulation.loop import HOST, Loop, pause
 from tests.simulation.processor import Processor, body_of
 from tests.simulation.trouble import Trouble
@@ -89,6 +91,8 @@ class Account:
     calls: dict[str, int] = field(default_factory=dict)
     asked_orders: dict[str, int] = field(default_factory=dict)
     second_orders: set[str] = field(default_factory=set)
+    second_refunds: set[str] = field(default_factory=set)
+    on_page: Callable[[Swept, int, Listed[Any]], None] = lambda *_: None
     _looks: dict[Any, tuple[int, float]] = field(default_factory=dict)
     _makers: dict[str, str] = field(default_factory=dict)
     key_id: str = "rzp_test_simulation"
@@ -160,8 +164,19 @@ class Account:
         return body_of(request)
 
     async def create_refund(self, payment_id: str, *, body: bytes, key: str) -> GatewayRefund:
-        """Give money back."""
-        ask = lambda: self.processor.create_refund(payment_id, body=body, key=key)  # noqa: E731
+        """Give money back, and keep whose second one no sender is to blame for.
+
+        A process that sleeps past its lease between its look and its request can't know that another has sent
+        meanwhile; only a processor that knows a key or a receipt again keeps it to one refund (C8).
+        """
+        looked = self._looks.pop((asyncio.current_task(), payment_id), (0, self.loop.time()))[1]
+
+        def ask() -> GatewayRefund:
+            # A sender that is awake gives up long before; another may have the lease after that.
+            if self.loop.time() - looked > SEND_LEASE_SECONDS:
+                self.second_refunds.add(key)
+            return self.processor.create_refund(payment_id, body=body, key=key)
+
         late = None if self.keeps_refunds_punctual else _nothing
         return await self._call("create_refund", ask, late, payment_id, key)
 
@@ -171,18 +186,31 @@ class Account:
 
     async def list_payment_refunds(self, payment_id: str) -> tuple[GatewayRefund, ...]:
         """Fetch the refunds of a payment."""
-        ask = lambda: self.processor.list_payment_refunds(payment_id)  # noqa: E731
+
+        def ask() -> tuple[GatewayRefund, ...]:
+            self._looks[asyncio.current_task(), payment_id] = (0, self.loop.time())
+            return self.processor.list_payment_refunds(payment_id)
+
         return await self._call("list_payment_refunds", ask, None, payment_id)
 
     async def list_payments(self, *, since: datetime, until: datetime, skip: int = 0) -> Listed[GatewayPayment]:
         """Fetch a page of tries to pay."""
         ask = lambda: self.processor.list_payments(since=since, until=until, skip=skip)  # noqa: E731
-        return await self._call("list_payments", ask, None)
+        return await self._page(Swept.PAYMENTS, ask, skip)
 
     async def list_refunds(self, *, since: datetime, until: datetime, skip: int = 0) -> Listed[GatewayRefund]:
         """Fetch a page of refunds."""
         ask = lambda: self.processor.list_refunds(since=since, until=until, skip=skip)  # noqa: E731
-        return await self._call("list_refunds", ask, None)
+        return await self._page(Swept.REFUNDS, ask, skip)
+
+    async def list_disputes(self, *, skip: int = 0) -> Listed[GatewayDispute]:
+        """Fetch a page of disputes."""
+        return await self._page(Swept.DISPUTES, lambda: self.processor.bank.list(skip=skip), skip)
+
+    async def _page(self, swept: Swept, ask: Callable[[], Listed[T]], skip: int) -> Listed[T]:
+        listed = await self._call(f"list_{swept}", ask, None, swept.value, f"from {skip}")
+        self.on_page(swept, skip, listed)
+        return listed
 
     async def get_dispute(self, dispute_id: str) -> GatewayDispute:
         """Fetch a dispute."""

@@ -210,10 +210,7 @@ class Customer:
 
     async def succeed_late(self, order: Order) -> None:
         """Be refused, and charged all the same up to three days later (B7)."""
-        charge = self.world.processor.pay(order)
-        self.world.processor.fail(charge)
-        await self.world.sleep(self.world.rng.choice((10, 600, _DAY, 2.5 * _DAY)))
-        await authorize(self.world, charge)
+        await pay_late(self.world, order)
 
     async def succeed_twice(self, order: Order) -> None:
         """Pay in two tabs (B20)."""
@@ -253,6 +250,14 @@ async def pay(world: World, order: Order, *, callback: Callable[[Charge], Any] |
     await authorize(world, charge)
 
 
+async def pay_late(world: World, order: Order) -> None:
+    """Pay an order, and be charged days after the bank had said no (B7)."""
+    charge = world.processor.pay(order)
+    world.processor.fail(charge)
+    await world.sleep(world.rng.choice((10, 600, _DAY, 2.5 * _DAY)))
+    await authorize(world, charge)
+
+
 async def _come_back(world: World, charge: Charge, callback: Callable[[Charge], Any]) -> None:
     await world.sleep(world.rng.choice((0, 2, 20)))
     await callback(charge)
@@ -288,15 +293,17 @@ async def settle(world: World, refund_id: str) -> None:
 async def stray(world: World) -> None:
     """Somebody at the processor's dashboard: lets orders be paid that nobody was shown, and gives money back (C10)."""
     seen: set[str] = set()
-    for seconds in (1, 4, 25, 400, 4000):
+    # Weeks later no check looks at a payment any more; whoever reads the lists hears of it all the same.
+    much_later = (8 * _DAY,) if world.janitor.sweeps and world.rng.random() < 0.2 else ()
+    for seconds in (1, 4, 25, 400, 4000, *much_later):
         await world.sleep(world.rng.choice((0, seconds)))
         shown = {order_id for orders in world.shown_orders.values() for order_id in orders}
         for order in list(world.processor.orders.values()):
-            # Of an order that is nobody's only an event tells, as long as there is no sweep of the processor's lists.
-            if order.id not in shown | seen and not world.weather.event_lost and world.rng.random() < 0.5:
+            # Of an order that is nobody's only an event tells, or the walk through the processor's list of payments.
+            if order.id not in shown | seen and world.rng.random() < 0.5:
                 seen.add(order.id)
                 world.note("stray", "pays", order.id)
-                world.start_outside(pay(world, order))
+                world.start_outside(world.rng.choice((pay, pay, pay_late))(world, order))
         for charge in list(world.processor.charges.values()):
             if charge.captured_at is not None and world.rng.random() < 0.15:
                 world.note("stray", "gives back from", charge.id)

@@ -28,8 +28,8 @@ from app.gateways.port import (
 )
 from app.kit.money import Money
 from tests.simulation.bank import Bank
+from tests.simulation.trail import Trail
 
-_PAGE = 100
 _FEE_PER_THOUSAND, _TAX_PER_HUNDRED = 20, 18
 
 
@@ -42,6 +42,8 @@ class Manners:
     honours_refund_keys: bool = True
     knows_fees_late: bool = False
     list_lag: timedelta = timedelta(0)
+    walk_lag: timedelta = timedelta(0)
+    page: int = 100
     refunds_at_once: bool = False
 
 
@@ -128,11 +130,13 @@ class Processor:
     orders: dict[str, Order] = field(default_factory=dict)
     charges: dict[str, Charge] = field(default_factory=dict)
     repayments: dict[str, Repayment] = field(default_factory=dict)
+    trail: Trail = field(init=False)
     bank: Bank = field(init=False)
     _by_key: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.bank = Bank(self.now, self.announce)
+        self.trail = Trail(self.now, self.manners.walk_lag, self.manners.page)
+        self.bank = Bank(self.now, self.announce, self.trail)
 
     def create_order(self, request: OrderRequest) -> GatewayOrder:
         """Make an order."""
@@ -199,11 +203,11 @@ class Processor:
 
     def list_payments(self, *, since: datetime, until: datetime, skip: int) -> Listed[GatewayPayment]:
         """Return a page of tries, newest first."""
-        return self._page(self.charges.values(), since, until, skip)
+        return self._span(self.charges.values(), since, until, skip)
 
     def list_refunds(self, *, since: datetime, until: datetime, skip: int) -> Listed[GatewayRefund]:
         """Return a page of refunds, newest first."""
-        return self._page(self.repayments.values(), since, until, skip)
+        return self._span(self.repayments.values(), since, until, skip)
 
     def authorize(self, charge: Charge) -> None:
         """Let the bank say yes."""
@@ -227,6 +231,7 @@ class Processor:
         fee = charge.amount.minor * _FEE_PER_THOUSAND // 1000
         charge.tax = fee * _TAX_PER_HUNDRED // 100
         charge.fee = fee + charge.tax
+        self.trail.remember(charge)
 
     def lapse(self, charge: Charge) -> None:
         """Give back what nobody captured."""
@@ -238,6 +243,7 @@ class Processor:
         """Begin a try on an order."""
         charge = Charge(f"pay_{len(self.charges) + 1:014}", order.id, amount or order.request.amount, self.now())
         self.charges[charge.id] = charge
+        self.trail.remember(charge)
         return charge
 
     def repay_by_hand(self, charge: Charge, amount: int) -> None:
@@ -279,6 +285,9 @@ class Processor:
         return made
 
     def _announce(self, kind: str, charge: Charge, made: Repayment | None = None) -> None:
+        self.trail.remember(charge)
+        if made is not None:
+            self.trail.remember(made)
         refunds = () if made is None else (made.shown(),)
         self.announce(
             GatewayEvent(type=kind, account_id=None, created_at=self.now(), payments=(charge.shown(),), refunds=refunds)
@@ -288,10 +297,8 @@ class Processor:
         newest = self.now() - self.manners.list_lag
         return (row for row in rows if row.created_at <= newest)
 
-    def _page(self, rows: Any, since: datetime, until: datetime, skip: int) -> Listed[Any]:
-        listed = [row for row in self._listed(rows) if since <= row.created_at <= until][::-1]
-        page = tuple(row.shown() for row in listed[skip : skip + _PAGE])
-        return Listed(page, is_last=skip + _PAGE >= len(listed))
+    def _span(self, rows: Any, since: datetime, until: datetime, skip: int) -> Listed[Any]:
+        return self.trail.page((row for row in rows if since <= row.created_at <= until), skip=skip)
 
     @staticmethod
     def _known(table: dict[str, Any], identity: str) -> Any:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from tests.simulation.disputes import customers_banks
-from tests.simulation.house import Cast
+from tests.simulation.house import Cast, Janitor
 from tests.simulation.invariants import violations
 from tests.simulation.people import Merchant, settle, stray
 from tests.simulation.violation import Violation
@@ -15,6 +15,7 @@ from tests.simulation.world import Note, World
 
 _HORIZON = timedelta(days=45)
 _STEPS = 30_000
+_JANITORS = (Janitor.NONE, Janitor.ALL, Janitor.ALL, Janitor.SWEEPS, Janitor.ALL, Janitor.ALL)
 _TICKS = (0.1, 1.0, 1.0, 10.0, 35.0, 61.0, 600.0)
 
 
@@ -23,7 +24,7 @@ class Outcome:
     """What a run came to: the first violation, if any, and the history."""
 
     seed: int
-    janitor: bool
+    janitor: Janitor
     violation: Violation | None
     notes: tuple[Note, ...]
     steps: int
@@ -33,20 +34,19 @@ class Outcome:
             return f"seed {self.seed}: {self.steps} steps, every invariant holds"
         about = self.violation.about
         lines = [str(note) for note in self.notes if note.words[0] == "crash" or about & set(note.words)]
-        janitor = "" if self.janitor else " --without-janitor"
         return "\n".join(
             [
                 f"seed {self.seed}: {self.violation.invariant}: {self.violation.what}",
-                f"repeat it: python -m tests.simulation {self.seed}{janitor}",
+                f"repeat it: python -m tests.simulation {self.seed} --janitor {self.janitor}",
                 *lines,
             ]
         )
 
 
-def run(seed: int, *, janitor: bool | None = None, cast: Cast | None = None) -> Outcome:
-    """Play one world from its seed to its end; the janitor works in two of three unless told."""
-    has_janitor = seed % 3 != 0 if janitor is None else janitor
-    world = World(seed, janitor=has_janitor, cast=cast)
+def run(seed: int, *, janitor: Janitor | None = None, cast: Cast | None = None) -> Outcome:
+    """Play one world from its seed to its end; unless told, of six worlds one has no janitor and one only sweeps."""
+    janitor = janitor or _JANITORS[seed % len(_JANITORS)]
+    world = World(seed, janitor=janitor, cast=cast)
     steps = 0
     former = asyncio._get_running_loop()
     asyncio._set_running_loop(world.loop)
@@ -58,7 +58,7 @@ def run(seed: int, *, janitor: bool | None = None, cast: Cast | None = None) -> 
     finally:
         world.loop.end()
         asyncio._set_running_loop(former)
-    return Outcome(seed, has_janitor, violation, tuple(world.notes), steps)
+    return Outcome(seed, janitor, violation, tuple(world.notes), steps)
 
 
 def _play(world: World) -> int:

@@ -5,7 +5,8 @@ from types import ModuleType
 
 import pytest
 
-from tests.simulation import mutants_disputes, mutants_money, mutants_payments
+from tests.simulation import mutants_disputes, mutants_money, mutants_payments, mutants_sweeps
+from tests.simulation.house import Janitor
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.scheduler import run
 
@@ -15,7 +16,7 @@ _MOST_SEEDS = 1000
 
 def _cases(module: ModuleType) -> list[object]:
     return [
-        pytest.param(mutant, janitor, id=f"{mutant.name}-{'with' if janitor else 'without'}-janitor")
+        pytest.param(mutant, janitor, id=f"{mutant.name}-{janitor}")
         for mutant in MUTANTS
         if mutant.made_in(module.__name__)
         for janitor in mutant.janitors
@@ -33,25 +34,32 @@ def test_p1_p2_i1_i2_i3_i4_i5_i6_i7_i8_i9_i10_i13_i14_i15_whatever_goes_wrong_it
 
 @pytest.mark.parametrize(("mutant", "janitor"), _cases(mutants_payments))
 def test_a1_a3_a4_a6_a9_a11_b1_b2_b7_b14_b16_b20_d8_a_mistake_about_payments_is_noticed(
-    mutant: Mutant, *, janitor: bool
+    mutant: Mutant, *, janitor: Janitor
 ) -> None:
     _assert_noticed(mutant, janitor=janitor)
 
 
 @pytest.mark.parametrize(("mutant", "janitor"), _cases(mutants_money))
 def test_c4_c6_c8_c9_c10_d4_d5_p2_p3_a_mistake_about_books_news_and_refunds_is_noticed(
-    mutant: Mutant, *, janitor: bool
+    mutant: Mutant, *, janitor: Janitor
 ) -> None:
     _assert_noticed(mutant, janitor=janitor)
 
 
 @pytest.mark.parametrize(("mutant", "janitor"), _cases(mutants_disputes))
-def test_b6_c11_d2_d5_d8_a_mistake_about_disputes_is_noticed(mutant: Mutant, *, janitor: bool) -> None:
+def test_b6_c11_d2_d5_d8_a_mistake_about_disputes_is_noticed(mutant: Mutant, *, janitor: Janitor) -> None:
+    _assert_noticed(mutant, janitor=janitor)
+
+
+@pytest.mark.parametrize(("mutant", "janitor"), _cases(mutants_sweeps))
+def test_a4_d2_d8_p2_p3_r9_a_mistake_about_walks_through_lists_is_noticed(mutant: Mutant, *, janitor: Janitor) -> None:
     _assert_noticed(mutant, janitor=janitor)
 
 
 @pytest.mark.parametrize(
-    "module", [mutants_payments, mutants_money, mutants_disputes], ids=lambda module: module.__name__
+    "module",
+    [mutants_payments, mutants_money, mutants_disputes, mutants_sweeps],
+    ids=lambda module: module.__name__,
 )
 def test_every_mistake_changes_what_the_product_does(module: ModuleType) -> None:
     # A verb that was renamed would leave its mistake without effect.
@@ -80,6 +88,6 @@ def test_there_are_mistakes_enough_and_each_has_its_own_name_and_rows() -> None:
     assert all(mutant.rows for mutant in MUTANTS)
 
 
-def _assert_noticed(mutant: Mutant, *, janitor: bool) -> None:
+def _assert_noticed(mutant: Mutant, *, janitor: Janitor) -> None:
     noticed = any(run(seed, janitor=janitor, cast=mutant.cast).violation for seed in range(_MOST_SEEDS))
     assert noticed, f"{_MOST_SEEDS} runs with {mutant.name} looked right: the model is too weak"

@@ -7,7 +7,7 @@ joins, so that what is tried here is what runs; a mutant puts a broken class in 
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from pymongo.errors import PyMongoError
@@ -16,17 +16,18 @@ from app.gateways.port import GatewayEvent
 from app.kit.clock import MovableClock
 from app.kit.errors import Problem
 from app.kit.ids import SequentialIds
-from app.kit.scope import Mode, Scope
+from app.recovery.models import Swept
+from app.recovery.tasks import Enrolment
 from app.tenants.models import LatePayments, MoneySettings, SurplusPayments
 from tests.simulation.database import Database
-from tests.simulation.house import COLLECTIONS, LANES, Cast, House, Lane
+from tests.simulation.house import COLLECTIONS, LANES, SCOPE, SWEEPS, Cast, House, Janitor, Lane
 from tests.simulation.loop import Host, Loop
 from tests.simulation.network import Mail, Reader, Weather
 from tests.simulation.processor import Manners, Processor
+from tests.simulation.walks import Walks
 
 T = TypeVar("T")
 
-SCOPE = Scope("mer_00000000000000000000000001", Mode.TEST)
 _PATIENCE_SECONDS = 20.0
 _TROUBLE_SECONDS = 1.0
 _API_HOSTS, _WORKER_HOSTS = 2, 2
@@ -61,11 +62,11 @@ class Reply:
 class World:
     """Everything of one run, made from one number."""
 
-    def __init__(self, seed: int, *, janitor: bool, cast: Cast | None = None) -> None:
+    def __init__(self, seed: int, *, janitor: Janitor, cast: Cast | None = None) -> None:
         self.seed = seed
         self.rng = random.Random(seed)  # noqa: S311  the same chance again, not secrecy
-        self.janitor = janitor
         self.cast = cast or Cast()
+        self.janitor = janitor
         self.clock = MovableClock()
         self.start = self.clock.now()
         self.loop = Loop(self.clock)
@@ -92,6 +93,8 @@ class World:
             # A processor without keys and receipts of refunds can't be asked twice safely: nobody could tell (C8).
             keeps_refunds_punctual=not self.processor.manners.honours_refund_keys,
         )
+        self.walks = Walks(self.database, self.processor)
+        self.account.on_page = self.walks.answered
         self.reader = Reader()
         self.mail = Mail(self.loop, self.weather, self.reader, self._to_inbox, self.start_outside, self.note)
         self.settles: Callable[[str], Coroutine[Any, Any, None]] | None = None
@@ -131,7 +134,7 @@ class World:
         moments = [self.loop.next_timer()]
         for lane, waiting in self.resting.items():
             if any(host.is_alive for host, _ in waiting):
-                due = lane.due_at(self.database.rows(lane.collection).values())
+                due = self._due_at(lane)
                 moments.append(due.timestamp() if due else None)
         return min((moment for moment in moments if moment is not None), default=None)
 
@@ -192,9 +195,22 @@ class World:
     def _start_worker(self, name: str) -> None:
         host = self._new_host(name)
         self.workers.append(host)
+        janitor = self.janitor if self.cast.reconciles else Janitor.NONE
         for lane in LANES:
-            if not lane.is_janitor or (self.janitor and self.cast.reconciles):
+            if lane.works(janitor):
                 self.loop.start(host, self._lane(host, lane))
+        if janitor.sweeps:
+            self.loop.start(host, self._enrolment(host))
+
+    async def _enrolment(self, host: Host) -> None:
+        """Look for accounts until the one is found, as `app.worker` does for ever."""
+        enrolment = self.houses[host.name][Enrolment]
+        while len(self.database.rows(SWEEPS.collection)) < len(Swept):
+            try:
+                await enrolment.enroll_next()
+            except PyMongoError:
+                await self.sleep(_TROUBLE_SECONDS)
+            await self.sleep(max(_TROUBLE_SECONDS, enrolment.next_at - self.clock.monotonic()))
 
     async def _lane(self, host: Host, lane: Lane) -> None:
         """Do one piece after another, as `app.worker` does; rest while there is none."""
@@ -216,6 +232,8 @@ class World:
 
     def _wake_for(self, collection: str) -> None:
         """Wake the lanes of a collection that was written to."""
+        if collection == SWEEPS.collection:
+            self.walks.committed()
         for lane in LANES:
             if lane.collection == collection:
                 self._wake(lane)
@@ -225,12 +243,18 @@ class World:
         waiting = self.resting[lane]
         if not waiting:
             return
-        due = lane.due_at(self.database.rows(lane.collection).values())
+        due = self._due_at(lane)
         if due is not None and due <= self.clock.now():
             self.resting[lane] = []
             for host, future in waiting:
                 if host.is_alive and not future.done():
                     future.set_result(None)
+
+    def _due_at(self, lane: Lane) -> datetime | None:
+        """Return when a lane has work; nobody waits for walks that can't find anything any more."""
+        if lane is SWEEPS and self.walks.are_over() and self.loop.next_timer() is None:
+            return None
+        return lane.due_at(self.database.rows(lane.collection).values())
 
     # The processor's news
 
@@ -264,7 +288,7 @@ _STORMS = {
 """What may go wrong, and how often at most."""
 
 
-def _weather(rng: random.Random, *, janitor: bool) -> Weather:
+def _weather(rng: random.Random, *, janitor: Janitor) -> Weather:
     """Draw what goes wrong in this run: a little of much, or much of one or two things, as storms are."""
     shares = {name: rng.uniform(0, most) if rng.random() < 0.5 else 0.0 for name, most in _STORMS.items()}
     if rng.random() < 0.5:
@@ -272,8 +296,8 @@ def _weather(rng: random.Random, *, janitor: bool) -> Weather:
         if few and rng.random() < 0.5:
             few[0] = rng.choice(("answer_lost", "call_late"))
         shares = {name: most if name in few else 0.0 for name, most in _STORMS.items()}
-    # Without the janitor nobody would ever learn of what a lost event told.
-    lost = rng.choice((0.0, 0.0, 0.3, 1.0)) if janitor else 0.0
+    # Without a janitor nobody would ever learn of what a lost event told.
+    lost = rng.choice((0.0, 0.0, 0.3, 1.0)) if janitor.sweeps else 0.0
     return Weather(rng=rng, event_lost=lost, **shares)
 
 
@@ -286,4 +310,6 @@ def _manners(rng: random.Random) -> Manners:
         knows_fees_late=rng.random() < 0.3,
         list_lag=timedelta(seconds=rng.choice((0, 0, 30))) if honours else timedelta(0),
         refunds_at_once=rng.random() < 0.3,
+        walk_lag=timedelta(seconds=rng.choice((0, 0, 30, 900))),
+        page=rng.choice((1, 2, 5, 100)),
     )
