@@ -25,7 +25,7 @@ async def customers_banks(world: World) -> None:
         asked = {one.payment_id for one in world.processor.bank.rows.values()}
         own = {row["payment_id"] for row in world.database.rows("payments").values() if row["status"] == "completed"}
         for charge in list(world.processor.charges.values()):
-            if charge.id in own - asked and world.rng.random() < 0.15:
+            if charge.id in own - asked and world.hears_of_all and world.rng.random() < 0.15:
                 world.note("bank", "asks back", charge.id)
                 world.start_outside(quarrel(world, world.processor.bank.open(charge)))
 

@@ -58,17 +58,18 @@ class Janitor(StrEnum):
 
     NONE = "none"
     SWEEPS = "sweeps"
+    CHECKS = "checks"
     ALL = "all"
 
     @property
     def sweeps(self) -> bool:
         """Tell whether the processor's lists are read."""
-        return self is not Janitor.NONE
+        return self in {Janitor.SWEEPS, Janitor.ALL}
 
     @property
     def checks(self) -> bool:
         """Tell whether each payment, refund and dispute is asked about."""
-        return self is Janitor.ALL
+        return self in {Janitor.CHECKS, Janitor.ALL}
 
 
 @dataclass(frozen=True, slots=True)

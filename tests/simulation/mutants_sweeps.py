@@ -48,8 +48,8 @@ class LeasesWithoutFence(SweepStore):
         return await super().save_sweep(scope, sweep, **{**more, "leased_at": held})
 
 
-class SweepsTwoListsOfThree(SweepStore):
-    """Enrolls an account for its payments and refunds only."""
+class LeavesDisputesOut(SweepStore):
+    """Enrolls an account for every list but that of disputes."""
 
     async def enroll_sweep(self, scope: Scope, *, swept: Swept, at: datetime) -> None:
         if swept is not Swept.DISPUTES:
@@ -62,11 +62,9 @@ class CountsBeforeApplying(Sweeps):
     async def _refunds(self, sweep: Sweep, gateway: Gateway) -> Page:
         listed = await gateway.list_refunds(since=sweep.since, until=sweep.until, skip=sweep.skip)
         for snapshot in listed.items:
-            asyncio.get_running_loop().create_task(self._apply(sweep, snapshot))
+            applying = self.refunds.record_refund(sweep.scope, snapshot, source=RefundSource.LIST)
+            asyncio.get_running_loop().create_task(applying)
         return Page(len(listed.items), 0, listed.next_skip, listed.is_last)
-
-    async def _apply(self, sweep: Sweep, snapshot: Any) -> None:
-        await self.refunds.record_refund(sweep.scope, snapshot, source=RefundSource.LIST)
 
 
 class BelievesTheList(Sweeps):

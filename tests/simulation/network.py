@@ -28,6 +28,7 @@ from app.gateways.port import (
     OutcomeUnknown,
     RefundRequest,
 )
+from app.gateways.settlement import GatewaySettlement
 from app.kit.money import Money
 from app.kit.scope import Scope
 from app.payments.intents import KEY_LEASE_SECONDS
@@ -206,6 +207,10 @@ class Account:
     async def list_disputes(self, *, skip: int = 0) -> Listed[GatewayDispute]:
         """Fetch a page of disputes."""
         return await self._page(Swept.DISPUTES, lambda: self.processor.bank.list(skip=skip), skip)
+
+    async def list_settlements(self, *, since: datetime, until: datetime, skip: int = 0) -> Listed[GatewaySettlement]:
+        """Fetch a page of settlements: nothing reaches a bank within the days of a world."""
+        return await self._page(Swept.SETTLEMENTS, lambda: Listed((), is_last=True, next_skip=skip), skip)
 
     async def _page(self, swept: Swept, ask: Callable[[], Listed[T]], skip: int) -> Listed[T]:
         listed = await self._call(f"list_{swept}", ask, None, swept.value, f"from {skip}")

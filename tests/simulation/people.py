@@ -300,7 +300,7 @@ async def stray(world: World) -> None:
         shown = {order_id for orders in world.shown_orders.values() for order_id in orders}
         for order in list(world.processor.orders.values()):
             # Of an order that is nobody's only an event tells, or the walk through the processor's list of payments.
-            if order.id not in shown | seen and world.rng.random() < 0.5:
+            if order.id not in shown | seen and world.hears_of_all and world.rng.random() < 0.5:
                 seen.add(order.id)
                 world.note("stray", "pays", order.id)
                 world.start_outside(world.rng.choice((pay, pay, pay_late))(world, order))

@@ -85,6 +85,8 @@ class Walks:
                 return item.id in self._refunds() or self._has(item.payment_id, captured=True)
             case Swept.DISPUTES:
                 return self._has(item.payment_id, captured=False)
+            case Swept.SETTLEMENTS:
+                return False
 
     def _unknown(self, swept: str, page: Page) -> list[str]:
         if swept == Swept.PAYMENTS:

@@ -99,6 +99,11 @@ class World:
         self.mail = Mail(self.loop, self.weather, self.reader, self._to_inbox, self.start_outside, self.note)
         self.settles: Callable[[str], Coroutine[Any, Any, None]] | None = None
 
+    @property
+    def hears_of_all(self) -> bool:
+        """Tell whether also what no check asks about becomes known: by its event, or by the walks."""
+        return self.janitor.sweeps or not self.weather.event_lost
+
     # Hosts and turns
 
     def start_hosts(self) -> None:
@@ -297,7 +302,7 @@ def _weather(rng: random.Random, *, janitor: Janitor) -> Weather:
             few[0] = rng.choice(("answer_lost", "call_late"))
         shares = {name: most if name in few else 0.0 for name, most in _STORMS.items()}
     # Without a janitor nobody would ever learn of what a lost event told.
-    lost = rng.choice((0.0, 0.0, 0.3, 1.0)) if janitor.sweeps else 0.0
+    lost = 0.0 if janitor is Janitor.NONE else rng.choice((0.0, 0.0, 0.3, 1.0))
     return Weather(rng=rng, event_lost=lost, **shares)
 
 
