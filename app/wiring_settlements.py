@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from app.database import Database
+from app.kit.cache import TtlCache
 from app.payments.facts import Facts
 from app.settlements.models import Settlement
 from app.settlements.outcomes import SettlementOutcomes
-from app.settlements.reconciling import Books, Reconciling
+from app.settlements.reconciling import FOREIGN_SECONDS, Books, Reconciling
 from app.settlements.service import Settlements
 from app.settlements.store import LineStore, SettlementStore
 from app.settlements.tasks import SettlementJobs
@@ -54,6 +55,7 @@ def settlements_of(
         gateways=payments.gateways,
         clock=payments.clock,
         ids=payments.ids,
+        foreign=TtlCache(payments.clock, FOREIGN_SECONDS),
     )
     jobs = SettlementJobs(
         reconciling=reconciling,

@@ -277,7 +277,7 @@ class World:
             utr="1568176960vxp0rj",
             created_at=self.wiring.clock.now(),
         )
-        recorded = await self.wiring.settlements.outcomes.record_settlement(merchant.scope, snapshot)
+        recorded = await self.wiring.settlements.outcomes.record_settlement(merchant.scope, snapshot, is_present=True)
         assert recorded.settlement is not None
         return recorded.settlement.id
 

@@ -21,8 +21,8 @@ class GatewaySettlementStatus(StrEnum):
 class GatewaySettlement:
     """A settlement as the processor described it at one moment.
 
-    `amount` is what it takes from what the processor holds; None when the processor's numbers make no sense (R7).
-    `fees` is what of it the processor keeps for settling, `tax` included. `utr` is the number by which a bank finds it.
+    `amount` is what reaches the bank; None when the processor's numbers make no sense (R7). `fees` is what it says it
+    charged beside, `tax` included: nothing for an ordinary settlement. `utr` is the number by which a bank finds it.
     """
 
     id: str

@@ -260,8 +260,9 @@ class Inbox:
         scope = claimed.event.scope
         *others, last = event.settlements
         for snapshot in others:
-            await self.settlements.record_settlement(scope, snapshot)
-        recorded = await self.settlements.record_settlement(scope, last, also=self._mark(claimed, event))
+            await self.settlements.record_settlement(scope, snapshot, is_present=False)
+        mark = self._mark(claimed, event)
+        recorded = await self.settlements.record_settlement(scope, last, is_present=False, also=mark)
         if recorded.match is not SettlementMatch.UNREADABLE:
             return EventState.APPLIED
         return await self._finish(claimed, event, EventState.IGNORED, reason="contradictory")

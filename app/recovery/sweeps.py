@@ -142,7 +142,7 @@ class Sweeps:
         listed = await gateway.list_settlements(since=sweep.since, until=sweep.until, skip=sweep.skip)
         found = 0
         for snapshot in listed.items:
-            recorded = await self.settlements.record_settlement(sweep.scope, snapshot)
+            recorded = await self.settlements.record_settlement(sweep.scope, snapshot, is_present=True)
             found += recorded.match is SettlementMatch.APPLIED
         return Page(len(listed.items), found, listed.next_skip, listed.is_last)
 

@@ -17,7 +17,7 @@ def items(before: Settlement | None, after: Settlement) -> tuple[NewItem, ...]:
     if after.status in _TOLD and (before is None or before.status is not after.status):
         told.append(event(f"settlement.{after.status}", after.id, sequence=after.version, payload=_facts(after)))
         if after.status is SettlementStatus.PROCESSED:
-            told.append(reconcile(after.id, delay=_LINES_FOLLOW))
+            told.append(reconcile(after.id, delay=_LINES_FOLLOW, once=str(after.version)))
     was = Agreement.PENDING if before is None else before.agreement
     if after.agreement is not was and after.agreement is not Agreement.PENDING:
         told.append(event("settlement.reconciled", after.id, sequence=after.version, payload=_facts(after)))

@@ -13,7 +13,10 @@ from app.kit.transitions import Transitions
 
 
 class SettlementStatus(StrEnum):
-    """Where a settlement stands. What the bank returned has failed, and its money is the processor's again."""
+    """Where a settlement stands.
+
+    What the bank returned has failed, and its money is the processor's again; it may be tried once more and be paid.
+    """
 
     CREATED = "created"
     PROCESSED = "processed"
@@ -24,12 +27,12 @@ TRANSITIONS = Transitions(
     {
         SettlementStatus.CREATED: frozenset({SettlementStatus.PROCESSED, SettlementStatus.FAILED}),
         SettlementStatus.PROCESSED: frozenset({SettlementStatus.FAILED}),
-        SettlementStatus.FAILED: frozenset(),
+        SettlementStatus.FAILED: frozenset({SettlementStatus.PROCESSED}),
     }
 )
 
 RANK: Mapping[SettlementStatus, int] = {status: rank for rank, status in enumerate(SettlementStatus)}
-"""News moves a settlement only up in this order; an old message changes nothing."""
+"""What nobody asked for moves a settlement only up in this order; an old message changes nothing."""
 
 
 class Agreement(StrEnum):
@@ -98,8 +101,8 @@ class Settlement:
 
     Attributes:
         gateway_settlement_id: the processor's id of it.
-        money: what it takes from what the processor holds for the merchant.
-        fees: what of it the processor keeps for settling, in minor units, `tax` included.
+        money: what reaches the bank.
+        fees: what the processor says that it charged beside, in minor units, `tax` included; it is shown, not booked.
         utr: the number by which the bank finds it.
         settled_at: when the processor made it.
         tally: what its lines came to when they were last read; None before the first time.

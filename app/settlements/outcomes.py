@@ -16,7 +16,7 @@ from app.kit.scope import Scope
 from app.payments.facts import Facts
 from app.payments.store import Also
 from app.settlements.events import items
-from app.settlements.models import RANK, Settlement, SettlementStatus
+from app.settlements.models import RANK, TRANSITIONS, Settlement, SettlementStatus
 from app.settlements.postings import postings
 from app.settlements.problems import SettlementBusy
 from app.settlements.store import SettlementStore
@@ -56,7 +56,7 @@ class SettlementOutcomes:
     on_change: OnChange
 
     async def record_settlement(
-        self, scope: Scope, snapshot: GatewaySettlement, *, also: Also | None = None
+        self, scope: Scope, snapshot: GatewaySettlement, *, is_present: bool, also: Also | None = None
     ) -> Recorded:
         """Apply what the processor said of one settlement; the only way it moves by outside news.
 
@@ -65,6 +65,7 @@ class SettlementOutcomes:
         Args:
             scope: whose settlement.
             snapshot: what the processor said.
+            is_present: whether it said so when it was asked; what came by itself may be old.
             also: a further write for the same transaction, such as the inbox's mark; it runs also when the snapshot
                 told nothing new, but not when it could not be read.
 
@@ -76,7 +77,7 @@ class SettlementOutcomes:
             if not _is_sound(snapshot, before):
                 _LOG.warning("settlement_contradictory", tenant=scope.tenant, gateway_settlement_id=snapshot.id)
                 return Recorded(Match.UNREADABLE, before)
-            after = self._merged(scope, before, snapshot)
+            after = self._merged(scope, before, snapshot, is_present=is_present)
             if after is None:
                 await self._beside(also)
                 return Recorded(Match.UNCHANGED, before)
@@ -116,7 +117,9 @@ class SettlementOutcomes:
             self.on_change(after, before)
         return written
 
-    def _merged(self, scope: Scope, before: Settlement | None, snapshot: GatewaySettlement) -> Settlement | None:
+    def _merged(
+        self, scope: Scope, before: Settlement | None, snapshot: GatewaySettlement, *, is_present: bool
+    ) -> Settlement | None:
         """Return the settlement as the snapshot makes it, None when it tells nothing new."""
         at, status = self.clock.now(), SettlementStatus(snapshot.status)
         if before is None:
@@ -136,7 +139,8 @@ class SettlementOutcomes:
                 updated_at=at,
                 razorpay_data=snapshot.raw,
             )
-        moved = status if RANK[status] > RANK[before.status] else before.status
+        is_news = is_present or RANK[status] > RANK[before.status]
+        moved = status if is_news and TRANSITIONS.allows(before.status, status) else before.status
         utr = before.utr or snapshot.utr
         if (moved, utr) == (before.status, before.utr):
             return None

@@ -11,16 +11,17 @@ from datetime import date, timedelta, timezone
 from app.disputes.store import DisputeStore
 from app.gateways.port import Gateway, GatewayError, Gateways, UnknownAtGateway
 from app.gateways.settlement import RowKind, SettlementRow
+from app.kit.cache import TtlCache
 from app.kit.clock import Clock
 from app.kit.ids import Ids, Prefix
-from app.kit.scope import Scope
+from app.kit.scope import Mode, Scope
 from app.payments.asking import problem_of
 from app.payments.models import Payment, Source
 from app.payments.outcomes import Match, Outcomes
 from app.payments.store import PaymentStore
 from app.refunds.store import RefundStore
 from app.settlements.matching import Known, findings_of
-from app.settlements.models import Agreement, Line, Settlement, SettlementStatus
+from app.settlements.models import Line, Settlement, SettlementStatus
 from app.settlements.outcomes import SettlementOutcomes
 from app.settlements.problems import SettlementBusy
 from app.settlements.store import LineStore, SettlementStore
@@ -34,6 +35,8 @@ _MOST_ASKED = 20
 """How many payments that nobody knew a page may ask the processor about; the next reading asks about others."""
 
 _TRIES = 8
+FOREIGN_SECONDS = 24 * 3600.0
+"""For how long a payment that is somebody else's is remembered as such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Reconciling:
     gateways: Gateways
     clock: Clock
     ids: Ids
+    foreign: TtlCache[tuple[str, Mode, str], bool]
 
     async def reconcile(self, scope: Scope, settlement_id: str) -> Settlement | None:
         """Read a settlement's lines and write down how they agree; None when there is nothing to compare.
@@ -74,11 +78,11 @@ class Reconciling:
         for day in _days(first, reached):
             await self._read_day(settlement, gateway, day, skip=skip)
             skip = 0
-            settled = await self._written(scope, settlement_id)
-            if settled is None or settled.agreement is Agreement.AGREED:
+            tally = await self.lines.tally_lines(scope, settlement_id=settlement_id, at=self.clock.now())
+            if tally.net == settlement.money.minor:
                 break
         await self.store.save_reading(scope, settlement_id, reading=None)
-        return await self.store.find_settlement(scope, settlement_id)
+        return await self._written(scope, settlement_id)
 
     async def _read_day(self, settlement: Settlement, gateway: Gateway, day: date, *, skip: int) -> None:
         scope, is_last = settlement.scope, False
@@ -135,7 +139,8 @@ class Reconciling:
         ids = [row.entity_id for row in of_payments]
         known = _by_attempt(await self.books.payments.list_by_attempts(scope, gateway_payment_ids=ids))
         doubtful = [row.entity_id for row in of_payments if findings_of(row, Known(known.get(row.entity_id)))]
-        learned = [one for one in doubtful[:_MOST_ASKED] if await self._learn(scope, gateway, one)]
+        asked = [one for one in doubtful if not self.foreign.get((scope.tenant, scope.mode, one))][:_MOST_ASKED]
+        learned = [one for one in asked if await self._learn(scope, gateway, one)]
         if learned:
             known |= _by_attempt(await self.books.payments.list_by_attempts(scope, gateway_payment_ids=learned))
         return known
@@ -149,10 +154,13 @@ class Reconciling:
         except GatewayError as error:
             raise problem_of(error) from None
         recorded = await self.payments.record_evidence(scope, snapshot, source=Source.SWEEP)
-        if recorded.match is not Match.UNMATCHED or snapshot.order_id is None:
+        if recorded.match is not Match.UNMATCHED:
             return recorded.match is Match.APPLIED
-        payment = await self.payments.trace_order(scope, snapshot.order_id)
+        order_id = snapshot.order_id
+        payment = None if order_id is None else await self.payments.trace_order(scope, order_id)
         if payment is None:
+            # Somebody else uses the account too: asked once a day and not at every reading (B19, I15).
+            self.foreign.put((scope.tenant, scope.mode, gateway_payment_id), value=True)
             return False
         await self.payments.record_evidence(scope, snapshot, source=Source.SWEEP, payment_id=payment.id)
         return True

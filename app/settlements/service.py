@@ -1,6 +1,5 @@
 """The verbs of settlements for people: show them and what they are made of, and compare one again."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.database import Database, Session
@@ -14,8 +13,6 @@ from app.settlements.models import Line, Settlement, SettlementStatus
 from app.settlements.problems import SettlementNotFound, SettlementNotPaid
 from app.settlements.store import LineFilter, LineStore, SettlementFilter, SettlementStore
 from app.web.paging import Slice, Window
-
-_MOST_OF_A_PAYMENT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +43,6 @@ class Settlements:
         await self.get_settlement(scope, settlement_id)
         rows = await self.lines.list_lines(scope, settlement_id=settlement_id, where=where, window=window)
         return Slice.cut(rows, window, id_of=lambda line: line.id)
-
-    async def list_of_payment(self, scope: Scope, payment_id: str) -> Sequence[Line]:
-        """Return the lines of settlements that are about a payment, its refunds and its disputes, newest first."""
-        return await self.lines.list_of_payment(scope, payment_id=payment_id, limit=_MOST_OF_A_PAYMENT)
 
     async def reconcile_settlement(self, scope: Scope, settlement_id: str) -> Settlement:
         """Have a settlement compared again, soon. Raises SettlementNotFound, SettlementNotPaid."""

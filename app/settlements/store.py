@@ -50,14 +50,9 @@ COLLECTIONS = (
             ),
             Index("tenant_settlement", [("tenant", 1), ("mode", 1), ("settlement_id", 1), ("_id", -1)]),
             Index(
-                "tenant_findings",
-                [("tenant", 1), ("mode", 1), ("settlement_id", 1), ("findings", 1), ("_id", -1)],
+                "tenant_odd",
+                [("tenant", 1), ("mode", 1), ("settlement_id", 1), ("_id", -1)],
                 partial={"findings.0": {"$exists": True}},
-            ),
-            Index(
-                "tenant_payment",
-                [("tenant", 1), ("mode", 1), ("payment_id", 1), ("_id", -1)],
-                partial={"payment_id": {"$type": "string"}},
             ),
         ),
         shard_key=BY_MERCHANT,
@@ -180,11 +175,6 @@ class LineStore:
         query = {"$and": [{**_in(scope), "settlement_id": {"$eq": settlement_id}, **where.query()}, window.filter()]}
         cursor = self._lines.find(query).sort(window.sort()).limit(window.fetch_limit)
         return [line_from_document(document) async for document in cursor]
-
-    async def list_of_payment(self, scope: Scope, *, payment_id: str, limit: int) -> list[Line]:
-        """Return the lines that are about a payment and its refunds and disputes, newest first."""
-        query = {**_in(scope), "payment_id": {"$eq": payment_id, "$type": "string"}}
-        return [line_from_document(row) async for row in self._lines.find(query).sort([("_id", -1)]).limit(limit)]
 
     async def tally_lines(self, scope: Scope, *, settlement_id: str, at: datetime) -> Tally:
         """Return what the lines of a settlement come to."""

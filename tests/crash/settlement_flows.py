@@ -4,7 +4,7 @@ from collections import Counter
 
 from app.settlements.events import RECONCILE
 from tests.crash.actor import Actor
-from tests.crash.flows import Flow, created, delivered, paid, then, time_passed, verified, worked
+from tests.crash.flows import Flow, created, delivered, forgotten_events, paid, then, time_passed, verified, worked
 
 _A_DAY_SECONDS = 86_401
 
@@ -34,6 +34,11 @@ _TOLD = then(_SETTLED, delivered("settlement.processed"))
 _BY_SWEEP = worked("enrolment", "sweeps", after_seconds=_A_DAY_SECONDS)
 SETTLEMENT_FLOWS = (
     Flow("settlement told", worked("inbox"), _TOLD),
+    Flow(
+        "settlement told again",
+        worked("inbox"),
+        then(_TOLD, worked("inbox"), forgotten_events, delivered("settlement.processed")),
+    ),
     Flow("settlement compared", worked("outbox"), then(_TOLD, worked("inbox"), time_passed)),
     Flow("settlement compared again", compared_again, then(_TOLD, worked("inbox"))),
     Flow("settlement found by the sweep", _BY_SWEEP, _SETTLED),

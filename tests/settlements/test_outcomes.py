@@ -11,8 +11,9 @@ from app.settlements.outcomes import Match
 from tests.settlements.samples import AMOUNT, said
 
 
-async def record(shop, snapshot):
-    return await shop.wiring.settlements.outcomes.record_settlement(shop.merchant.scope, snapshot)
+async def record(shop, snapshot, *, is_present=False):
+    outcomes = shop.wiring.settlements.outcomes
+    return await outcomes.record_settlement(shop.merchant.scope, snapshot, is_present=is_present)
 
 
 async def balances(shop):
@@ -45,15 +46,20 @@ async def test_what_is_only_made_is_booked_when_it_is_paid(shop):
     assert await shop.entries() == [("settlement", "setl_1")]
 
 
-async def test_c9_what_the_bank_returned_is_booked_back_and_stays_failed(shop):
+async def test_c9_what_the_bank_returned_is_booked_back_and_may_be_paid_after_all(shop):
     await record(shop, said())
     failed = (await record(shop, said("failed"))).settlement
-    assert await shop.entries() == [("settlement", "setl_1"), ("settlement", "setl_1/failed")]
+    assert await shop.entries() == [("settlement", "setl_1"), ("settlement", "setl_1/2")]
     assert await balances(shop) == {}
     assert await shop.events(failed.id) == [("settlement.processed", 1), ("settlement.failed", 2)]
-    # An old message does not make it paid again (B6).
+    # An old message does not make it paid again (B6), but the processor may try once more, and says so when asked.
     assert (await record(shop, said())).match is Match.UNCHANGED
     assert len(await shop.entries()) == 2
+    again = (await record(shop, said(), is_present=True)).settlement
+    assert (again.status.value, again.version) == ("processed", 3)
+    assert await balances(shop) == {"bank": AMOUNT, "processor_receivable": -AMOUNT}
+    assert (await shop.entries())[-1] == ("settlement", "setl_1/3")
+    assert [row["state"] for row in await shop.rows("outbox") if row["kind"] == "job"] == ["waiting"] * 2
 
 
 @pytest.mark.parametrize(

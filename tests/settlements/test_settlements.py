@@ -104,7 +104,7 @@ async def test_i1_money_that_nobody_told_us_of_is_found_by_its_line(shop):
     listed = await (await shop.wiring.payments.gateways.of(scope)).list_settlements(
         since=shop.clock.now() - timedelta(days=5), until=shop.clock.now() + timedelta(days=5), skip=0
     )
-    await outcomes.record_settlement(scope, listed.items[0])
+    await outcomes.record_settlement(scope, listed.items[0], is_present=True)
     found = await compared(shop)
     assert found["agreement"] == "agreed"
     assert (await shop.stored(payment["id"])).status == "completed"
@@ -124,6 +124,10 @@ async def test_b19_money_of_somebody_else_s_software_is_named_unknown(shop):
         None,
         900,
     )
+    # It is asked about once a day, however often the lines are read (I15).
+    await compared(shop)
+    calls = (await shop.world.simulate("GET", "/_sim/journal?kind=call")).json["entries"]
+    assert len([call for call in calls if call["path"] == f"/v1/payments/{odd['entity_id']}"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -189,6 +193,19 @@ async def test_r9_a_reading_that_is_stopped_goes_on_and_no_line_stands_twice(sho
     again = await shop.merchant.ask("POST", f"/api/v1/settlements/{found['id']}/reconcile")
     assert again.status == 202
     assert (await compared(shop))["tally"]["lines"] == len(await lines(shop, found)) == 1
+
+
+async def test_r3_a_line_whose_payment_can_not_be_asked_about_leaves_the_comparison_for_later(shop):
+    payment = (await shop.create()).data
+    await shop.pay(payment)
+    await settled(shop)
+    await shop.fault("GET /v1/payments", "error_before", times=None)
+    await swept(shop)
+    await shop.fault("GET /v1/payments/{id}", "error_before", times=None)
+    assert (await compared(shop))["tally"] is None
+    await shop.heal()
+    assert (await compared(shop))["agreement"] == "agreed"
+    assert (await shop.stored(payment["id"])).status == "completed"
 
 
 async def test_c9_a_settlement_that_the_bank_returns_is_found_by_the_next_walk_and_its_money_is_settled_anew(shop):

@@ -26,7 +26,7 @@ def to_settlement(body: Any, *, seen_at: datetime) -> GatewaySettlement:
     """
     shape = to_shape(SettlementShape, body)
     fees, tax = shape.fees or 0, shape.tax or 0
-    is_sound = CONTRADICTION not in (fees, tax) and tax <= fees <= shape.amount
+    is_sound = CONTRADICTION not in (fees, tax) and tax <= fees
     return GatewaySettlement(
         id=shape.id,
         amount=to_money(shape.amount or None, SETTLED_IN) if is_sound else None,
