@@ -76,7 +76,8 @@ def merge(dispute: Dispute, snapshot: GatewayDispute, *, source: Source, at: dat
     if doubt := _doubt(dispute, snapshot):
         return _noted(dispute, doubt, source=source, at=at)
     said = _STATUSES[snapshot.status]
-    leads_on = RANK[said] > RANK[dispute.status]
+    # What has ended is moved by an answer alone: it may have been won after it was lost, and the news of that be late.
+    leads_on = RANK[said] > RANK[dispute.status] and not dispute.is_over
     if said is not dispute.status and not leads_on and not source.is_present:
         return Merged(dispute, changed=False, is_doubtful=True)
     known = replace(

@@ -166,7 +166,9 @@ class DisputeStore:
 
     async def hasten_check(self, scope: Scope, dispute_id: str, *, at: datetime) -> None:
         """Bring the next look at the processor forward."""
-        await self._disputes.update_one(_one(scope, dispute_id), {"$min": {"next_check_at": at}})
+        # One that is not looked at any more has no time, which would be less than any.
+        soonest = {"$min": [{"$ifNull": ["$next_check_at", at]}, at]}
+        await self._disputes.update_one(_one(scope, dispute_id), [{"$set": {"next_check_at": soonest}}])
 
     async def measure_unanswered(self, *, before: datetime) -> int:
         """Count, up to a bound, the open disputes that nobody answered and whose last day is near (an alarm)."""

@@ -114,6 +114,20 @@ async def test_b6_an_old_event_leads_nothing_back_and_makes_the_worker_look(desk
     assert await desk.told() == ["dispute.created", "dispute.lost"]
 
 
+async def test_b6_late_news_of_a_loss_before_the_win_takes_nothing_and_makes_the_worker_look(desk):
+    dispute = await opened(desk)
+    for decision in ("lose", "reverse"):
+        await desk.decide(dispute["gateway_dispute_id"], decision)
+    await desk.tell("payment.dispute.won")
+    # Nobody looks at it any more: the news alone brings the look back.
+    await desk.shop.wiring.database.collection("disputes").update_one({}, {"$set": {"next_check_at": None}})
+    await desk.tell("payment.dispute.lost")
+    assert ((await desk.only())["status"], (await desk.only())["amount_deducted"]) == ("won", 0)
+    await desk.checked(6)
+    assert (await desk.only())["status"] == "won"
+    assert await desk.told() == ["dispute.created", "dispute.won"]
+
+
 async def test_a_dispute_that_is_accepted_is_lost_at_once(desk):
     dispute = await opened(desk)
     same = key()

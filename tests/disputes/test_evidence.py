@@ -72,6 +72,7 @@ def test_b6_a_message_never_leads_a_dispute_back(first, second):
     [
         (said("lost", deducted=AMOUNT), said("open")),
         (said("won"), said("under_review")),
+        (said("won"), said("lost", deducted=AMOUNT)),
         (said("lost", deducted=AMOUNT), said("lost")),
     ],
 )
