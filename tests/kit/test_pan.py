@@ -107,6 +107,35 @@ def test_phone_numbers_times_ids_and_amounts_are_no_card_numbers(text: str) -> N
     assert mask_card_numbers(text) == text
 
 
+@given(
+    size=st.sampled_from([32, 40, 64, 128]),
+    letters=st.sampled_from(["0123456789abcdef", "0123456789ABCDEF"]),
+    frame=st.sampled_from(["{}", "sha256={}", "order_1|{}.", "12 {} 34"]),
+    inside=card_numbers(),
+    beside=card_numbers(),
+    data=st.data(),
+)
+def test_a_digest_is_no_card_number_and_hides_none_beside_it(
+    size: int, letters: str, frame: str, inside: str, beside: str, data: Any
+) -> None:
+    rest = data.draw(st.text(letters, min_size=size - len(inside), max_size=size - len(inside)))
+    place = data.draw(st.integers(0, len(rest)))
+    text = frame.format(f"{rest[:place]}{inside}{rest[place:]}")
+    assert not has_card_number(text)
+    assert mask_card_numbers(f"{text} {beside}") == f"{text} [card number]"
+
+
+def test_a_uuid_is_no_card_number() -> None:
+    assert has_card_number("4111-1111-1111-1111a")
+    assert not has_card_number("c0ffee00-4111-1111-1111-1111c0ffee00")
+
+
+def test_what_is_no_digest_hides_no_card_number() -> None:
+    number = KNOWN[0]
+    for text in (f"{number}{'a' * 15}", f"{number}{'a' * 17}", f"{number}{'g' * 16}", f"{number}{'aA' * 8}"):
+        assert has_card_number(text)
+
+
 def test_numbers_are_found_in_the_groups_that_cards_show() -> None:
     assert has_card_number("3782 822463 10005")
     assert has_card_number("3056-930902-5904")
@@ -131,3 +160,5 @@ def test_several_numbers_in_one_text_are_all_masked() -> None:
 def test_a_long_run_of_digits_is_judged_in_linear_time() -> None:
     assert not has_card_number("5 " * 50_000)
     assert not has_card_number("5" * 100_000)
+    assert not has_card_number("5-" * 50_000)
+    assert not has_card_number(f"{'5' * 31}-" * 5_000)

@@ -215,3 +215,14 @@ async def test_s18_a_card_number_is_refused_and_neither_stored_nor_logged(
     assert world.effects.done == []
     shown = answer.text + world.log.getvalue()
     assert not any(digits in shown for digits in ("1111", "4444", "10005"))
+
+
+@pytest.mark.parametrize(
+    "name", ["9f4111111111111111c0ffee9f4111111111111111c0ffee9f4111111111abcd", "c0ffee00-4111-1111-1111-1111c0ffee00"]
+)
+async def test_a_digest_that_looks_as_if_it_held_a_card_number_is_taken(
+    client: httpx2.AsyncClient, world: Any, name: str
+) -> None:
+    answer = await client.post("/api/v1/things", content=json.dumps({"amount": 1, "name": name}), headers=JSON)
+    assert answer.status_code == 201
+    assert len(world.effects.done) == 1
