@@ -149,7 +149,10 @@ _EVENT_SCHEMA = {
         "account_id": {"type": "string"},
         "event": {"type": "string"},
         "contains": {"type": "array", "items": {"type": "string"}},
-        "payload": {"type": "object", "properties": {"payment": _ENTITY, "order": _ENTITY, "refund": _ENTITY}},
+        "payload": {
+            "type": "object",
+            "properties": dict.fromkeys(("payment", "order", "refund", "settlement"), _ENTITY),
+        },
         "created_at": {"type": "integer", "description": "Seconds since 1970."},
     },
 }
@@ -184,6 +187,18 @@ def _event_example(event: str, status: str) -> dict[str, Any]:
             "created_at": 1767225600,
         }
         payload = {"refund": {"entity": refund}, **payload}
+    if event.startswith("settlement."):
+        settlement = {
+            "id": "setl_AbCdEfGhIjKlMn",
+            "entity": "settlement",
+            "amount": 48820,
+            "status": status,
+            "fees": 0,
+            "tax": 0,
+            "utr": "1568176960vxp0rj",
+            "created_at": 1767225600,
+        }
+        payload = {"settlement": {"entity": settlement}}
     return {
         "entity": "event",
         "account_id": "acc_AbCdEfGhIjKlMn",

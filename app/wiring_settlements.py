@@ -7,7 +7,7 @@ from app.kit.cache import TtlCache
 from app.payments.facts import Facts
 from app.settlements.models import Settlement
 from app.settlements.outcomes import SettlementOutcomes
-from app.settlements.reconciling import FOREIGN_SECONDS, Books, Reconciling
+from app.settlements.reconciling import IN_VAIN_SECONDS, Books, Reconciling
 from app.settlements.service import Settlements
 from app.settlements.store import LineStore, SettlementStore
 from app.settlements.tasks import SettlementJobs
@@ -55,11 +55,10 @@ def settlements_of(
         gateways=payments.gateways,
         clock=payments.clock,
         ids=payments.ids,
-        foreign=TtlCache(payments.clock, FOREIGN_SECONDS),
+        in_vain=TtlCache(payments.clock, IN_VAIN_SECONDS),
     )
     jobs = SettlementJobs(
         reconciling=reconciling,
-        clock=payments.clock,
         on_reconciled=lambda agreement: metrics.settlements.reconciled.labels(agreement.value).inc(),
     )
     settlements = Settlements(

@@ -16,10 +16,6 @@ def settlement_to_document(settlement: Settlement) -> Document:
         "tenant": settlement.scope.tenant,
         "mode": settlement.scope.mode.value,
         "gateway_settlement_id": settlement.gateway_settlement_id,
-        "amount": Int64(settlement.money.minor),
-        "currency": settlement.money.currency,
-        "fees": Int64(settlement.fees),
-        "tax": Int64(settlement.tax),
         "settled_at": settlement.settled_at,
         "created_at": settlement.created_at,
         **mutable_part(settlement),
@@ -30,6 +26,10 @@ def mutable_part(settlement: Settlement) -> Document:
     """Return the fields that news may change, as one update sets them."""
     tally = settlement.tally
     return {
+        "amount": Int64(settlement.money.minor),
+        "currency": settlement.money.currency,
+        "fees": Int64(settlement.fees),
+        "tax": Int64(settlement.tax),
         "status": settlement.status.value,
         "agreement": settlement.agreement.value,
         "utr": settlement.utr,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -10,6 +10,9 @@ from app.gateways.settlement import SettlementRow
 from app.kit.money import Money
 from app.kit.scope import Scope
 from app.kit.transitions import Transitions
+
+PATIENCE = timedelta(days=3)
+"""The report trails the settlement, and a payment that was lost is found by a sweep within a day."""
 
 
 class SettlementStatus(StrEnum):
@@ -39,7 +42,7 @@ class Agreement(StrEnum):
     """How a settlement agrees with what is known here."""
 
     PENDING = "pending"
-    """Not all of its lines are told yet."""
+    """None of its lines is told, and they may still come."""
 
     AGREED = "agreed"
     """Its lines make up its amount, and each is as it is here."""
@@ -124,9 +127,14 @@ class Settlement:
     version: int = 1
 
     @property
+    def may_come_right(self) -> bool:
+        """Tell whether what was missing, or wrong, when its lines were last read may still be told otherwise."""
+        return self.tally is None or self.tally.counted_at < self.created_at + PATIENCE
+
+    @property
     def agreement(self) -> Agreement:
-        """Return how it agrees with what is known here."""
-        if self.tally is None or self.tally.lines == 0:
+        """Return how it agrees with what is known here; a report that stays silent differs in the end."""
+        if self.tally is None or (self.tally.lines == 0 and self.may_come_right):
             return Agreement.PENDING
         is_whole = self.tally.net == self.money.minor
         return Agreement.AGREED if is_whole and not self.tally.with_findings else Agreement.DIFFERS

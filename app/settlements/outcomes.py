@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import cast
 
 import structlog
 from pymongo.errors import DuplicateKeyError
@@ -12,6 +13,7 @@ from app.gateways.settlement import GatewaySettlement, GatewaySettlementStatus
 from app.kit.clock import Clock
 from app.kit.faultpoints import faultpoint
 from app.kit.ids import Ids, Prefix
+from app.kit.money import Money
 from app.kit.scope import Scope
 from app.payments.facts import Facts
 from app.payments.store import Also
@@ -122,14 +124,14 @@ class SettlementOutcomes:
     ) -> Settlement | None:
         """Return the settlement as the snapshot makes it, None when it tells nothing new."""
         at, status = self.clock.now(), SettlementStatus(snapshot.status)
+        # That it has an amount was asked before: `_is_sound`.
+        money = cast("Money", snapshot.amount)
         if before is None:
-            # Which it is was asked before: `_is_sound`.
-            assert snapshot.amount is not None  # noqa: S101  for the type checker
             return Settlement(
                 id=self.ids.new(Prefix.SETTLEMENT),
                 scope=scope,
                 gateway_settlement_id=snapshot.id,
-                money=snapshot.amount,
+                money=money,
                 fees=snapshot.fees,
                 tax=snapshot.tax,
                 status=status,
@@ -140,18 +142,17 @@ class SettlementOutcomes:
                 razorpay_data=snapshot.raw,
             )
         is_news = is_present or RANK[status] > RANK[before.status]
-        moved = status if is_news and TRANSITIONS.allows(before.status, status) else before.status
-        utr = before.utr or snapshot.utr
-        if (moved, utr) == (before.status, before.utr):
-            return None
-        return replace(
+        known = replace(
             before,
-            status=moved,
-            utr=utr,
-            updated_at=at,
-            razorpay_data=snapshot.raw,
-            version=before.version + 1,
+            money=money,
+            fees=snapshot.fees,
+            tax=snapshot.tax,
+            status=status if is_news and TRANSITIONS.allows(before.status, status) else before.status,
+            utr=before.utr or snapshot.utr,
         )
+        if known == before:
+            return None
+        return replace(known, updated_at=at, razorpay_data=snapshot.raw, version=before.version + 1)
 
     async def _beside(self, also: Also | None) -> None:
         if also is not None:
@@ -161,8 +162,9 @@ class SettlementOutcomes:
 
 
 def _is_sound(snapshot: GatewaySettlement, before: Settlement | None) -> bool:
-    """Tell whether a snapshot can be believed: its amounts never change once they are known."""
+    """Tell whether a snapshot can be believed: its amounts never change once it was paid and they are booked."""
     if snapshot.amount is None or snapshot.status is GatewaySettlementStatus.UNRECOGNIZED:
         return False
     said = (snapshot.amount, snapshot.fees, snapshot.tax)
-    return before is None or said == (before.money, before.fees, before.tax)
+    is_booked = before is not None and before.status is not SettlementStatus.CREATED
+    return before is None or not is_booked or said == (before.money, before.fees, before.tax)

@@ -35,8 +35,8 @@ _MOST_ASKED = 20
 """How many payments that nobody knew a page may ask the processor about; the next reading asks about others."""
 
 _TRIES = 8
-FOREIGN_SECONDS = 24 * 3600.0
-"""For how long a payment that is somebody else's is remembered as such."""
+IN_VAIN_SECONDS = 24 * 3600.0
+"""For how long nobody asks again about a payment of which the processor told nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Reconciling:
     gateways: Gateways
     clock: Clock
     ids: Ids
-    foreign: TtlCache[tuple[str, Mode, str], bool]
+    in_vain: TtlCache[tuple[str, Mode, str], bool]
 
     async def reconcile(self, scope: Scope, settlement_id: str) -> Settlement | None:
         """Read a settlement's lines and write down how they agree; None when there is nothing to compare.
@@ -139,14 +139,20 @@ class Reconciling:
         ids = [row.entity_id for row in of_payments]
         known = _by_attempt(await self.books.payments.list_by_attempts(scope, gateway_payment_ids=ids))
         doubtful = [row.entity_id for row in of_payments if findings_of(row, Known(known.get(row.entity_id)))]
-        asked = [one for one in doubtful if not self.foreign.get((scope.tenant, scope.mode, one))][:_MOST_ASKED]
+        asked = [one for one in doubtful if not self.in_vain.get((scope.tenant, scope.mode, one))][:_MOST_ASKED]
         learned = [one for one in asked if await self._learn(scope, gateway, one)]
+        for one in set(asked) - set(learned):
+            # Mostly somebody else uses the account too: asked once a day and not at every reading (B19, I15).
+            self.in_vain.put((scope.tenant, scope.mode, one), value=True)
         if learned:
             known |= _by_attempt(await self.books.payments.list_by_attempts(scope, gateway_payment_ids=learned))
         return known
 
     async def _learn(self, scope: Scope, gateway: Gateway, gateway_payment_id: str) -> bool:
-        """Ask the processor about a payment, and apply what it says by the door of all evidence (D2)."""
+        """Ask the processor about a payment, and apply what it says by the door of all evidence (D2).
+
+        Returns whether that told something new.
+        """
         try:
             snapshot = await gateway.get_payment(gateway_payment_id)
         except UnknownAtGateway:
@@ -159,8 +165,6 @@ class Reconciling:
         order_id = snapshot.order_id
         payment = None if order_id is None else await self.payments.trace_order(scope, order_id)
         if payment is None:
-            # Somebody else uses the account too: asked once a day and not at every reading (B19, I15).
-            self.foreign.put((scope.tenant, scope.mode, gateway_payment_id), value=True)
             return False
         await self.payments.record_evidence(scope, snapshot, source=Source.SWEEP, payment_id=payment.id)
         return True

@@ -4,15 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.kit.clock import Clock
 from app.outbox.handlers import Handler, NotYet
 from app.outbox.models import Item
 from app.settlements.events import RECONCILE
 from app.settlements.models import Agreement
 from app.settlements.reconciling import Reconciling
-
-PATIENCE = timedelta(days=3)
-"""The report trails the settlement, and a payment that was lost is found by a sweep within a day."""
 
 LATELY = timedelta(days=7)
 """For how long a settlement that differs is an alarm; its findings stay."""
@@ -28,7 +24,6 @@ class SettlementJobs:
     """The outbox's jobs that this room does. Doing one twice changes nothing."""
 
     reconciling: Reconciling
-    clock: Clock
     on_reconciled: OnReconciled
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -41,6 +36,5 @@ class SettlementJobs:
         if settlement is None:
             return
         self.on_reconciled(settlement.agreement)
-        is_young = self.clock.now() < settlement.created_at + PATIENCE
-        if settlement.agreement is not Agreement.AGREED and is_young:
+        if settlement.agreement is not Agreement.AGREED and settlement.may_come_right:
             raise NotYet(_AGAIN_SECONDS)

@@ -26,7 +26,7 @@ class DrainingServer(uvicorn.Server):
     Args:
         config: how to serve.
         drain_seconds: how long to serve on after it said that it ends; zero for one that nothing balances.
-        on_end: called once when it is asked to end. From then on the application answers that it is not ready, and
+        on_end: called when it is asked to end. From then on the application answers that it is not ready, and
             closes the connection with each answer.
     """
 

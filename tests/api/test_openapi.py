@@ -208,7 +208,8 @@ def test_the_described_events_are_ones_that_the_inbox_reads(document, contract):
         example = item["post"]["requestBody"]["content"]["application/json"]["example"]
         read = world.wiring.inbox.reader.read(json.dumps(example).encode())
         assert read.type == event
-        assert [payment.id for payment in read.payments] == ["pay_AbCdEfGhIjKlMn"]
+        told = read.settlements if event.startswith("settlement.") else read.payments
+        assert [one.id for one in told] == ["setl_AbCdEfGhIjKlMn" if told is read.settlements else "pay_AbCdEfGhIjKlMn"]
 
 
 async def test_the_postman_collection_holds_every_operation_once_behind_variables(contract):

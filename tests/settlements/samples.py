@@ -1,7 +1,7 @@
 """Settlements and their lines as the processor tells of them."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from app.gateways.settlement import GatewaySettlement, GatewaySettlementStatus, RowKind, SettlementRow
 from app.kit.money import Money
@@ -36,8 +36,8 @@ def settlement(status: SettlementStatus = SettlementStatus.PROCESSED, **fields: 
     return replace(made, **fields)  # type: ignore[arg-type]
 
 
-def tally(net: int = AMOUNT, *, lines: int = 3, with_findings: int = 0) -> Tally:
-    return Tally(lines=lines, credit=net + 700, debit=700, with_findings=with_findings, counted_at=NOW)
+def tally(net: int = AMOUNT, *, lines: int = 3, with_findings: int = 0, waited: timedelta = timedelta(0)) -> Tally:
+    return Tally(lines=lines, credit=net + 700, debit=700, with_findings=with_findings, counted_at=NOW + waited)
 
 
 def row(kind: RowKind = RowKind.PAYMENT, **fields: object) -> SettlementRow:

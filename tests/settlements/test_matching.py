@@ -9,7 +9,7 @@ from app.kit.money import Money
 from app.payments.models import Attempt
 from app.refunds.models import RefundStatus
 from app.settlements.matching import Known, findings_of
-from app.settlements.models import Agreement, Finding, Tally
+from app.settlements.models import PATIENCE, Agreement, Finding
 from tests.disputes.samples import dispute, said
 from tests.payments.samples import NOW, payment
 from tests.payments.test_evidence import S
@@ -93,7 +93,8 @@ def test_money_of_nobody_here_is_named_so(kind):
     ("counted", "agreement"),
     [
         (None, Agreement.PENDING),
-        (Tally(0, 0, 0, 0, NOW), Agreement.PENDING),
+        (tally(net=0, lines=0), Agreement.PENDING),
+        (tally(net=0, lines=0, waited=PATIENCE), Agreement.DIFFERS),
         (tally(), Agreement.AGREED),
         (tally(with_findings=1), Agreement.DIFFERS),
         (tally(net=AMOUNT - 1), Agreement.DIFFERS),

@@ -46,6 +46,15 @@ async def test_what_is_only_made_is_booked_when_it_is_paid(shop):
     assert await shop.entries() == [("settlement", "setl_1")]
 
 
+async def test_what_is_only_made_may_change_its_numbers_until_it_is_paid(shop):
+    await record(shop, said("created", amount=AMOUNT - 1, fees=0, utr=None))
+    paid = (await record(shop, said(fees=590, tax=90))).settlement
+    assert (paid.money.minor, paid.fees, paid.tax) == (AMOUNT, 590, 90)
+    found = await shop.wiring.settlements.settlements.get_settlement(shop.merchant.scope, paid.id)
+    assert (found.money, found.fees, found.tax) == (paid.money, 590, 90)
+    assert await balances(shop) == {"bank": AMOUNT, "processor_receivable": -AMOUNT}
+
+
 async def test_c9_what_the_bank_returned_is_booked_back_and_may_be_paid_after_all(shop):
     await record(shop, said())
     failed = (await record(shop, said("failed"))).settlement

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.outbox.models import Lane
-from app.settlements.tasks import PATIENCE
+from app.settlements.models import PATIENCE
 from tests.stepped import AMOUNT, stepped
 
 FEE = 1_180
@@ -131,14 +131,14 @@ async def test_b19_money_of_somebody_else_s_software_is_named_unknown(shop):
 
 
 @pytest.mark.parametrize(
-    ("mode", "more", "findings", "net"),
+    ("mode", "more", "findings", "gap"),
     [
-        ("recon_fee_drift", {"amount": 100}, ["fee_differs"], AMOUNT - FEE - 100),
-        ("settlement_short", {"amount": 100}, [], AMOUNT - FEE),
-        ("recon_row_missing", {}, [], 0),
+        ("recon_fee_drift", {"amount": 100}, [["fee_differs"]], 0),
+        ("settlement_short", {"amount": 100}, [], 100),
+        ("recon_row_missing", {}, [], FEE - AMOUNT),
     ],
 )
-async def test_r7_what_the_processor_pays_otherwise_than_it_told_is_named(shop, mode, more, findings, net):
+async def test_r7_what_the_processor_pays_otherwise_than_it_told_is_named(shop, mode, more, findings, gap):
     await captured(shop)
     await captured(shop)
     await spoil(shop, mode, **more)
@@ -147,10 +147,8 @@ async def test_r7_what_the_processor_pays_otherwise_than_it_told_is_named(shop, 
     found = await compared(shop)
     assert found["agreement"] == "differs"
     odd = await lines(shop, found, has_findings="true")
-    assert [line["findings"] for line in odd] == [findings] * bool(findings)
-    assert found["tally"]["net"] - found["amount"] == {"settlement_short": 100, "recon_row_missing": FEE - AMOUNT}.get(
-        mode, 0
-    )
+    assert [line["findings"] for line in odd] == findings
+    assert found["tally"]["net"] - found["amount"] == gap
     sample = shop.wiring.metrics.registry.get_sample_value
     for measure in shop.wiring.health.samplers:
         await measure()
@@ -180,6 +178,19 @@ async def test_what_still_differs_after_days_is_left_to_people(shop):
     shop.clock.advance(seconds=PATIENCE.total_seconds())
     assert (await compared(shop))["agreement"] == "differs"
     assert await shop.drain(after_delays=True) == 0
+
+
+async def test_d8_a_settlement_of_which_no_line_is_ever_told_differs_in_the_end(shop):
+    await captured(shop)
+    await spoil(shop, "recon_row_missing")
+    await settled(shop)
+    await swept(shop)
+    assert (await compared(shop))["agreement"] == "pending"
+    shop.clock.advance(seconds=PATIENCE.total_seconds())
+    found = await compared(shop)
+    assert (found["agreement"], found["tally"]["lines"], found["tally"]["net"]) == ("differs", 0, 0)
+    assert await shop.drain(after_delays=True) == 1  # its endpoints are told, and nobody reads again
+    assert [name for name, _ in await shop.events(found["id"])] == ["settlement.processed", "settlement.reconciled"]
 
 
 async def test_r9_a_reading_that_is_stopped_goes_on_and_no_line_stands_twice(shop):

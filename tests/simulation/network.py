@@ -209,7 +209,7 @@ class Account:
         return await self._page(Swept.DISPUTES, lambda: self.processor.bank.list(skip=skip), skip)
 
     async def list_settlements(self, *, since: datetime, until: datetime, skip: int = 0) -> Listed[GatewaySettlement]:
-        """Fetch a page of settlements: nothing reaches a bank within the days of a world."""
+        """Fetch a page of settlements: nothing is settled in these worlds."""
         return await self._page(Swept.SETTLEMENTS, lambda: Listed((), is_last=True, next_skip=skip), skip)
 
     async def _page(self, swept: Swept, ask: Callable[[], Listed[T]], skip: int) -> Listed[T]:
