@@ -13,7 +13,7 @@ from app.dashboard.customers import shown
 from app.dashboard.door import HOME, Desk, desk_of
 from app.dashboard.listing import chosen, day_of, filters_of, options_of, pager_of, text_of, window_of
 from app.dashboard.route import DashboardRoute
-from app.dashboard.search import find_payment_id
+from app.dashboard.search import find_page
 from app.kit.clock import to_rfc3339
 from app.kit.ids import Prefix
 from app.ledger.store import EntryFilter
@@ -39,13 +39,13 @@ COLUMNS = (
 
 @router.get("")
 async def dashboard_payments(request: Request) -> Response:
-    """Show payments, newest first; a search for one that is found leads to it."""
+    """Show payments, newest first; a search that finds one thing leads to its page."""
     desk = desk_of(request)
     sought = text_of(request.query_params, "q")
     if sought is not None:
-        found_id = await find_payment_id(desk.door, desk.scope, sought)
-        if found_id is not None:
-            return see_other(f"{HOME}/payments/{found_id}")
+        page = await find_page(desk.door, desk.scope, sought)
+        if page is not None:
+            return see_other(page)
     window, where = window_of(request, Prefix.PAYMENT), filter_of(request)
     found = await desk.door.payments.list_payments(desk.scope, where=where, window=window)
     return await desk.show(

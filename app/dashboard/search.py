@@ -1,9 +1,12 @@
-"""Finds a payment by whatever exact id somebody has in hand: ours, the order's, the attempt's, a refund's, a dispute's.
+"""Finds the page of whatever exact id somebody has in hand.
+
+That of a payment by our id, the order's, the attempt's, a refund's or a dispute's; that of a settlement by ours or the
+processor's.
 
 It stands in an address, so there is no search by e-mail or telephone number here: `customers.py` takes those by a form.
 """
 
-from app.dashboard.door import DashboardDoor
+from app.dashboard.door import HOME, DashboardDoor
 from app.kit.ids import Prefix, is_id
 from app.kit.scope import Scope
 from app.payments.store import PaymentFilter
@@ -12,8 +15,21 @@ from app.web.paging import Window
 _ONE = Window(limit=1)
 
 
-async def find_payment_id(door: DashboardDoor, scope: Scope, text: str) -> str | None:
-    """Return our id of the payment that an id belongs to; None when it is none, or of nothing in this scope."""
+async def find_page(door: DashboardDoor, scope: Scope, text: str) -> str | None:
+    """Return the address of the page that shows what an id names; None when it is none, or of nothing in this scope."""
+    settlements = door.settlements.store
+    match text.partition("_")[0]:
+        case "stl" if is_id(text, Prefix.SETTLEMENT):
+            settlement = await settlements.find_settlement(scope, text)
+        case "setl":
+            settlement = await settlements.find_by_gateway_id(scope, gateway_settlement_id=text)
+        case _:
+            payment_id = await _find_payment_id(door, scope, text)
+            return None if payment_id is None else f"{HOME}/payments/{payment_id}"
+    return None if settlement is None else f"{HOME}/settlements/{settlement.id}"
+
+
+async def _find_payment_id(door: DashboardDoor, scope: Scope, text: str) -> str | None:
     head = text.partition("_")[0]
     payments = door.payments.store
     match head:

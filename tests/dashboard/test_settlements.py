@@ -37,6 +37,19 @@ async def test_a_settlement_is_compared_again_and_what_is_odd_is_said(merchant, 
     assert "Every line is as it should be." in (await owner.get(f"{path}?lines=findings")).words
 
 
+async def test_s13_a_search_by_either_id_leads_to_a_settlement_of_ones_own(world, merchant, owner, browsers, odd):
+    path, _ = odd
+    stranger = await browsers()
+    await stranger.sign_in((await world.merchant(webhooks=False)).email)
+    ours = path.rpartition("/")[2]
+    theirs = (await merchant.ask("GET", f"/api/v1/settlements/{ours}")).data["gateway_settlement_id"]
+    for sought in (ours, theirs):
+        found = await owner.get(f"/dashboard/payments?q={sought}")
+        assert (found.status, found.location) == (303, path)
+        assert (await stranger.get(f"/dashboard/payments?q={sought}")).status == 200
+        assert (await owner.get(f"/dashboard/payments?q={sought}x")).status == 200
+
+
 async def test_s14_whoever_only_looks_sees_no_button(odd, team):
     path, _ = odd
     page = await team["viewer"].get(path)
