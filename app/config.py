@@ -139,6 +139,7 @@ class Settings(BaseSettings):
     razorpay_key_id: str = SIMULATOR_KEY_ID
     razorpay_key_secret: SecretStr = SecretStr(SIMULATOR_KEY_SECRET)
     razorpay_webhook_secret: SecretStr = SecretStr("")
+    razorpay_merchant_id: str = ""
     razorpay_base_url: str = ""
     simulator_port: Annotated[int, Field(ge=0, le=65535)] = 8090
     razorpay_connect_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 2.0

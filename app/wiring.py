@@ -221,7 +221,7 @@ def wire(
     books = ledger_of(database, reports, metrics, clock, ids)
     facts = Facts(books["ledger"], outbox)
     payments = payments_of(settings, database, merchants, MerchantGateways(merchants, processor), facts, metrics)
-    rooms = _money_rooms(database, metrics, payments, facts)
+    rooms = _money_rooms(database, metrics, payments, facts, merchants)
     recovery = recovery_of(database, metrics, merchants, ground["leases"], rooms)
     webhooks = webhooks_of(settings, database, metrics, merchants, outbox)
     notices = notices_of(settings, database, merchants, outbox, payments["outcomes"], ground["pages"].texts)
@@ -256,11 +256,19 @@ def wire(
     )
 
 
-def _money_rooms(database: Database, metrics: Metrics, payments: PaymentServices, facts: Facts) -> Rooms:
+def _money_rooms(
+    database: Database, metrics: Metrics, payments: PaymentServices, facts: Facts, merchants: Merchants
+) -> Rooms:
     refunds = refunds_of(database, metrics, of_payments=payments, facts=facts)
     disputes = disputes_of(database, metrics, of_payments=payments, facts=facts)
     settlements = settlements_of(
-        database, metrics, of_payments=payments, refunds=refunds, disputes=disputes, facts=facts
+        database,
+        metrics,
+        of_payments=payments,
+        refunds=refunds,
+        disputes=disputes,
+        facts=facts,
+        owns_account=merchants.owns_account,
     )
     return Rooms(payments, refunds, disputes, settlements)
 

@@ -49,6 +49,7 @@ def merchants_of(settings: Settings, database: Database, audit: Audit, clock: Cl
         deployment_keys=ProcessorKeys(
             settings.razorpay_key_id, settings.razorpay_key_secret.get_secret_value(), settings.default_mode
         ),
+        deployment_merchant=settings.razorpay_merchant_id,
         cache=TtlCache(clock, MERCHANT_CACHE_SECONDS),
         opened=TtlCache(clock, MERCHANT_CACHE_SECONDS),
         channels=channels_of(settings),

@@ -6,7 +6,7 @@ from app.database import Database
 from app.kit.cache import TtlCache
 from app.payments.facts import Facts
 from app.settlements.models import Settlement
-from app.settlements.outcomes import SettlementOutcomes
+from app.settlements.outcomes import OwnsAccount, SettlementOutcomes
 from app.settlements.reconciling import IN_VAIN_SECONDS, Books, Reconciling
 from app.settlements.service import Settlements
 from app.settlements.store import LineStore, SettlementStore
@@ -34,6 +34,7 @@ def settlements_of(
     refunds: RefundRoom,
     disputes: DisputeRoom,
     facts: Facts,
+    owns_account: OwnsAccount,
 ) -> SettlementRoom:
     """Join the services; clock, ids and gateways are those of payments."""
     payments = of_payments["payments"]
@@ -44,7 +45,13 @@ def settlements_of(
             metrics.settlements.moves.labels(settlement.status.value).inc()
 
     outcomes = SettlementOutcomes(
-        database=database, store=store, facts=facts, clock=payments.clock, ids=payments.ids, on_change=on_change
+        database=database,
+        store=store,
+        facts=facts,
+        clock=payments.clock,
+        ids=payments.ids,
+        owns_account=owns_account,
+        on_change=on_change,
     )
     reconciling = Reconciling(
         store=store,

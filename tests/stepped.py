@@ -130,11 +130,11 @@ class Stepped:
 
 @contextlib.asynccontextmanager
 async def stepped(
-    mongodb_url: str, database_name: str, *, webhooks: bool = False, **options: Any
+    mongodb_url: str, database_name: str, *, webhooks: bool = False, has_account: bool = True, **options: Any
 ) -> AsyncIterator[Stepped]:
     """Start it and sign one merchant up."""
     # As exact as what the database keeps, so that a time that is read back is the time that was written.
     clock = MovableClock(SystemClock().now())
     name = f"{database_name}-{secrets.token_hex(4)}"
     async with running_world(mongodb_url, name, clock=clock, has_worker=False, **options) as world:
-        yield Stepped(world, clock, await world.merchant(webhooks=webhooks))
+        yield Stepped(world, clock, await world.merchant(webhooks=webhooks, has_account=has_account))

@@ -14,7 +14,7 @@ import aiohttp
 import uvicorn
 from pymongo.monitoring import CommandListener
 
-from app.config import Settings
+from app.config import SIMULATOR_KEY_ID, SIMULATOR_KEY_SECRET, Settings
 from app.disputes.models import Source
 from app.gateways.settlement import GatewaySettlement, GatewaySettlementStatus
 from app.kit.clock import Clock
@@ -162,8 +162,11 @@ class World:
         async with self.session.request(method, self.simulator.url + path, json=body) as answer:
             return await _read(answer)
 
-    async def merchant(self, *, webhooks: bool = True) -> Merchant:
-        """Sign up a merchant with a processor account of their own; register the webhook there unless told not to."""
+    async def merchant(self, *, webhooks: bool = True, has_account: bool = True) -> Merchant:
+        """Sign up a merchant; register the webhook at the processor unless told not to.
+
+        It has an account of its own there, or else uses the deployment's.
+        """
         # Everybody in a run comes from one address: each merchant begins with the whole of its budget for signing in.
         if self.wiring is not None:  # the stage of the chaos run has the product in other processes
             await clear(self.wiring.database.collection("sign_in_attempts"))
@@ -172,10 +175,12 @@ class World:
         assert (await self.ask("POST", "/api/v1/auth/signup", signup)).status == 201
         tokens = (await self.ask("POST", "/api/v1/auth/signin", {"email": email, "password": PASSWORD})).data
         token = tokens["access_token"]
-        account = (await self.simulate("POST", "/_sim/accounts", {})).json
-        keys = {"key_id": account["key_id"], "key_secret": account["key_secret"]}
-        connected = await self.ask("PUT", "/api/v1/merchant/processor", keys, bearer=token)
-        assert connected.status == 200, connected.body
+        account = {"key_id": SIMULATOR_KEY_ID, "key_secret": SIMULATOR_KEY_SECRET}
+        if has_account:
+            account = (await self.simulate("POST", "/_sim/accounts", {})).json
+            keys = {"key_id": account["key_id"], "key_secret": account["key_secret"]}
+            connected = await self.ask("PUT", "/api/v1/merchant/processor", keys, bearer=token)
+            assert connected.status == 200, connected.body
         rotated = await self.ask("POST", "/api/v1/merchant/webhook-secret/rotate", bearer=token)
         made = (await self.ask("POST", "/api/v1/api-keys", {"name": "test"}, bearer=token)).data
         merchant = Merchant(
@@ -327,6 +332,7 @@ async def running_world(
             **{"rate_limits_enabled": False, "max_wait_seconds": 30.0, **overrides},
         )
         wiring = wire(settings, clock=clock, listeners=listeners)
+        await wiring.database.await_primary(seconds=30.0, on_wait=lambda _: None)
         await wiring.start()
         stopping = asyncio.Event()
         tasks = [asyncio.create_task(work_until(stopping, wiring, idle_seconds=0.1))] if has_worker else []

@@ -263,9 +263,13 @@ class Inbox:
             await self.settlements.record_settlement(scope, snapshot, is_present=False)
         mark = self._mark(claimed, event)
         recorded = await self.settlements.record_settlement(scope, last, is_present=False, also=mark)
-        if recorded.match is not SettlementMatch.UNREADABLE:
-            return EventState.APPLIED
-        return await self._finish(claimed, event, EventState.IGNORED, reason="contradictory")
+        match recorded.match:
+            case SettlementMatch.UNREADABLE:
+                return await self._finish(claimed, event, EventState.IGNORED, reason="contradictory")
+            case SettlementMatch.FOREIGN:
+                return await self._finish(claimed, event, EventState.IGNORED, reason="not_our_account")
+            case SettlementMatch.APPLIED | SettlementMatch.UNCHANGED:
+                return EventState.APPLIED
 
     async def _learn(self, scope: Scope, snapshot: GatewayPayment, *, also: Also | None = None) -> Recorded:
         """Apply what an event says of a payment, also of one whose order we have yet to trace."""

@@ -38,9 +38,10 @@ class Sweep:
     found: int = 0
 
     @classmethod
-    def begun(cls, scope: Scope, swept: Swept, *, at: datetime) -> "Sweep":
-        """Return a walk that begins now."""
-        return cls(scope=scope, swept=swept, since=at - LOOKBACK, until=at)
+    def begun(cls, scope: Scope, swept: Swept, *, at: datetime, known_until: datetime | None = None) -> "Sweep":
+        """Return a walk that begins now, from before the end of the last whole one on: that may be long ago (R9)."""
+        since = (at if known_until is None else min(at, known_until)) - LOOKBACK
+        return cls(scope=scope, swept=swept, since=since, until=at)
 
 
 class Invariant(StrEnum):

@@ -84,7 +84,7 @@ class SweepStore:
 
 def _from_document(document: Document, *, at: datetime) -> Sweep:
     scope, swept = Scope(document["tenant"], Mode(document["mode"])), Swept(document["swept"])
-    walk = document["walk"]
-    return (
-        Sweep.begun(scope, swept, at=at) if walk is None else Sweep(scope=scope, swept=swept, **known_to(Sweep, walk))
-    )
+    walk, last = document["walk"], document.get("last")
+    if walk is not None:
+        return Sweep(scope=scope, swept=swept, **known_to(Sweep, walk))
+    return Sweep.begun(scope, swept, at=at, known_until=last["until"] if last else None)

@@ -139,6 +139,8 @@ class Sweeps:
         return Page(len(listed.items), found, listed.next_skip, listed.is_last)
 
     async def _settlements(self, sweep: Sweep, gateway: Gateway) -> Page:
+        if not await self.merchants.owns_account(sweep.scope):
+            return Page(0, 0, 0, is_last=True)
         listed = await gateway.list_settlements(since=sweep.since, until=sweep.until, skip=sweep.skip)
         found = 0
         for snapshot in listed.items:

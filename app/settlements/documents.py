@@ -33,6 +33,7 @@ def mutable_part(settlement: Settlement) -> Document:
         "status": settlement.status.value,
         "agreement": settlement.agreement.value,
         "utr": settlement.utr,
+        "paid_at": settlement.paid_at,
         "tally": None
         if tally is None
         else {
@@ -58,6 +59,7 @@ def settlement_from_document(document: Document) -> Settlement:
         money=Money(int(document["amount"]), document["currency"]),
         fees=int(document["fees"]),
         tax=int(document["tax"]),
+        paid_at=document.get("paid_at"),
         status=SettlementStatus(document["status"]),
         utr=document["utr"],
         settled_at=document["settled_at"],

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from app.disputes.models import Dispute
+from app.disputes.models import Dispute, DisputeStatus
 from app.gateways.settlement import RowKind, SettlementRow
 from app.payments.models import Attempt, Payment
-from app.refunds.models import Refund
+from app.refunds.models import Refund, RefundStatus
 from app.settlements.models import Finding
 
 
@@ -26,6 +26,8 @@ def findings_of(row: SettlementRow, known: Known) -> tuple[Finding, ...]:
             return (Finding.UNKNOWN,) if attempt is None else _of_payment(row, attempt)
         case RowKind.REFUND:
             return (Finding.UNKNOWN,) if known.refund is None else _of_refund(row, known.refund)
+        case RowKind.ADJUSTMENT if row.dispute_id is None:
+            return (Finding.UNEXPLAINED,)
         case RowKind.ADJUSTMENT:
             return (Finding.UNKNOWN,) if known.dispute is None else _of_dispute(row, known.dispute)
         case RowKind.TRANSFER | RowKind.OTHER:
@@ -49,7 +51,7 @@ def _of_payment(row: SettlementRow, attempt: Attempt) -> tuple[Finding, ...]:
 
 
 def _of_refund(row: SettlementRow, refund: Refund) -> tuple[Finding, ...]:
-    if not refund.is_accepted:
+    if not (refund.is_accepted or _failed_since(row, refund)):
         return (Finding.NOT_BOOKED,)
     found = []
     if refund.money.currency == row.currency and refund.money.minor != row.amount:
@@ -60,11 +62,20 @@ def _of_refund(row: SettlementRow, refund: Refund) -> tuple[Finding, ...]:
     return tuple(found)
 
 
+def _failed_since(row: SettlementRow, refund: Refund) -> bool:
+    """Tell whether a refund failed after its line: the line was right, and the money comes back by another."""
+    failed_at = max((entry.at for entry in refund.history if entry.status is RefundStatus.FAILED), default=None)
+    return failed_at is not None and row.settled_at is not None and failed_at > row.settled_at
+
+
 def _of_dispute(row: SettlementRow, dispute: Dispute) -> tuple[Finding, ...]:
-    """A line takes what a lost dispute cost, or gives it back when the bank decided otherwise later."""
-    taken = row.debit - row.credit
-    if taken > 0 and not dispute.amount_deducted:
+    """A line takes what a lost dispute cost, or gives back what is booked no more as the bank decided otherwise.
+
+    A line that took may be read again after the bank decided otherwise: it was right, and the money comes back.
+    """
+    taken, booked = row.debit - row.credit, dispute.amount_deducted
+    if taken < 0 if booked else taken > 0 and dispute.status is not DisputeStatus.WON:
         return (Finding.NOT_BOOKED,)
-    if dispute.money.currency == row.currency and abs(taken) > dispute.money.minor:
-        return (Finding.AMOUNT_DIFFERS,)
-    return ()
+    is_as_much = taken == booked if booked else abs(taken) <= dispute.money.minor
+    is_same_currency = dispute.money.currency == row.currency
+    return (Finding.AMOUNT_DIFFERS,) if is_same_currency and not is_as_much else ()

@@ -35,7 +35,7 @@ TRANSITIONS = Transitions(
 )
 
 RANK: Mapping[SettlementStatus, int] = {status: rank for rank, status in enumerate(SettlementStatus)}
-"""What nobody asked for moves a settlement only up in this order; an old message changes nothing."""
+"""In which order a settlement moves, but for one that is tried again."""
 
 
 class Agreement(StrEnum):
@@ -63,6 +63,9 @@ class Finding(StrEnum):
     AMOUNT_DIFFERS = "amount_differs"
     FEE_DIFFERS = "fee_differs"
     """The processor kept another fee, or another tax on it, than it had told with the payment."""
+
+    UNEXPLAINED = "unexplained"
+    """An adjustment that names no dispute, such as a refund that a bank sent back after it was settled."""
 
     SUM_DIFFERS = "sum_differs"
     """The line adds or takes another amount than what it is about, less its fee."""
@@ -108,6 +111,7 @@ class Settlement:
         fees: what the processor says that it charged beside, in minor units, `tax` included; it is shown, not booked.
         utr: the number by which the bank finds it.
         settled_at: when the processor made it.
+        paid_at: when we heard that it was paid, the last time; None while it was not.
         tally: what its lines came to when they were last read; None before the first time.
     """
 
@@ -122,6 +126,7 @@ class Settlement:
     settled_at: datetime
     created_at: datetime
     updated_at: datetime
+    paid_at: datetime | None = None
     tally: Tally | None = None
     razorpay_data: Mapping[str, Any] = field(default_factory=dict)
     version: int = 1
@@ -129,7 +134,7 @@ class Settlement:
     @property
     def may_come_right(self) -> bool:
         """Tell whether what was missing, or wrong, when its lines were last read may still be told otherwise."""
-        return self.tally is None or self.tally.counted_at < self.created_at + PATIENCE
+        return self.tally is None or self.tally.counted_at < (self.paid_at or self.created_at) + PATIENCE
 
     @property
     def agreement(self) -> Agreement:

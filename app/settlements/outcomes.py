@@ -1,6 +1,6 @@
 """How a settlement becomes known: webhook and list, both through `record_settlement` (D2)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import cast
@@ -26,6 +26,9 @@ from app.settlements.store import SettlementStore
 _TRIES = 16
 _LOG = structlog.get_logger(__name__)
 
+OwnsAccount = Callable[[Scope], Awaitable[bool]]
+"""Tells whether the account that a scope's calls go to is its merchant's."""
+
 OnChange = Callable[[Settlement, Settlement | None], None]
 """Called after the commit with the settlement as it is and as it was (None: it is new)."""
 
@@ -36,6 +39,8 @@ class Match(StrEnum):
     APPLIED = "applied"
     UNCHANGED = "unchanged"
     UNREADABLE = "unreadable"
+    FOREIGN = "foreign"
+    """The account is not this merchant's alone, and so is what it is paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class SettlementOutcomes:
     facts: Facts
     clock: Clock
     ids: Ids
+    owns_account: OwnsAccount
     on_change: OnChange
 
     async def record_settlement(
@@ -69,11 +75,13 @@ class SettlementOutcomes:
             snapshot: what the processor said.
             is_present: whether it said so when it was asked; what came by itself may be old.
             also: a further write for the same transaction, such as the inbox's mark; it runs also when the snapshot
-                told nothing new, but not when it could not be read.
+                told nothing new, but not when it could not be read or is of somebody else's account.
 
         Raises:
             SettlementBusy: others kept changing it; nothing was written.
         """
+        if not await self.owns_account(scope):
+            return Recorded(Match.FOREIGN, None)
         for _ in range(_TRIES):
             before = await self.store.find_by_gateway_id(scope, gateway_settlement_id=snapshot.id)
             if not _is_sound(snapshot, before):
@@ -135,21 +143,28 @@ class SettlementOutcomes:
                 fees=snapshot.fees,
                 tax=snapshot.tax,
                 status=status,
+                paid_at=at if status is SettlementStatus.PROCESSED else None,
                 utr=snapshot.utr,
                 settled_at=snapshot.created_at,
                 created_at=at,
                 updated_at=at,
                 razorpay_data=snapshot.raw,
             )
-        is_news = is_present or RANK[status] > RANK[before.status]
+        # What comes by itself may be old: it only ever tells that something was paid.
+        is_news = is_present or RANK[before.status] < RANK[status] < RANK[SettlementStatus.FAILED]
+        moves = is_news and TRANSITIONS.allows(before.status, status)
         known = replace(
             before,
             money=money,
             fees=snapshot.fees,
             tax=snapshot.tax,
-            status=status if is_news and TRANSITIONS.allows(before.status, status) else before.status,
             utr=before.utr or snapshot.utr,
         )
+        if moves:
+            # One that is tried again has another number at the bank.
+            known = replace(known, status=status, utr=snapshot.utr or before.utr)
+        if moves and status is SettlementStatus.PROCESSED:
+            known = replace(known, paid_at=at, tally=None)
         if known == before:
             return None
         return replace(known, updated_at=at, razorpay_data=snapshot.raw, version=before.version + 1)
@@ -162,9 +177,8 @@ class SettlementOutcomes:
 
 
 def _is_sound(snapshot: GatewaySettlement, before: Settlement | None) -> bool:
-    """Tell whether a snapshot can be believed: its amounts never change once it was paid and they are booked."""
+    """Tell whether a snapshot can be believed: its amount never changes once it was paid and it is booked."""
     if snapshot.amount is None or snapshot.status is GatewaySettlementStatus.UNRECOGNIZED:
         return False
-    said = (snapshot.amount, snapshot.fees, snapshot.tax)
     is_booked = before is not None and before.status is not SettlementStatus.CREATED
-    return before is None or not is_booked or said == (before.money, before.fees, before.tax)
+    return before is None or not is_booked or snapshot.amount == before.money

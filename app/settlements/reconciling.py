@@ -34,6 +34,9 @@ _DAYS = 2
 _MOST_ASKED = 20
 """How many payments that nobody knew a page may ask the processor about; the next reading asks about others."""
 
+_MOST_FAILURES = 3
+"""After how many answers that did not come the rest of a page is left to the next reading."""
+
 _TRIES = 8
 IN_VAIN_SECONDS = 24 * 3600.0
 """For how long nobody asks again about a payment of which the processor told nothing new."""
@@ -72,6 +75,8 @@ class Reconciling:
         settlement = await self.store.find_settlement(scope, settlement_id)
         if settlement is None or settlement.status is not SettlementStatus.PROCESSED:
             return None
+        if not await self.outcomes.owns_account(scope):
+            return None
         gateway = await self.gateways.of(scope)
         first = settlement.settled_at.astimezone(_INDIA).date()
         reached, skip = await self.store.find_reading(scope, settlement_id) or (first, 0)
@@ -79,7 +84,7 @@ class Reconciling:
             await self._read_day(settlement, gateway, day, skip=skip)
             skip = 0
             tally = await self.lines.tally_lines(scope, settlement_id=settlement_id, at=self.clock.now())
-            if tally.net == settlement.money.minor:
+            if tally.net == settlement.money.minor and not tally.with_findings:
                 break
         await self.store.save_reading(scope, settlement_id, reading=None)
         return await self._written(scope, settlement_id)
@@ -140,25 +145,41 @@ class Reconciling:
         known = _by_attempt(await self.books.payments.list_by_attempts(scope, gateway_payment_ids=ids))
         doubtful = [row.entity_id for row in of_payments if findings_of(row, Known(known.get(row.entity_id)))]
         asked = [one for one in doubtful if not self.in_vain.get((scope.tenant, scope.mode, one))][:_MOST_ASKED]
-        learned = [one for one in asked if await self._learn(scope, gateway, one)]
-        for one in set(asked) - set(learned):
-            # Mostly somebody else uses the account too: asked once a day and not at every reading (B19, I15).
-            self.in_vain.put((scope.tenant, scope.mode, one), value=True)
+        learned = await self._ask(scope, gateway, asked)
         if learned:
             known |= _by_attempt(await self.books.payments.list_by_attempts(scope, gateway_payment_ids=learned))
         return known
 
+    async def _ask(self, scope: Scope, gateway: Gateway, asked: Sequence[str]) -> list[str]:
+        """Ask about payments one by one, and return those of which something new was told.
+
+        What can't be told now is asked again by the next reading, and keeps no other line from being judged.
+        """
+        learned, failures = [], 0
+        for one in asked:
+            try:
+                is_new = await self._learn(scope, gateway, one)
+            except GatewayError:
+                failures += 1
+                if failures == _MOST_FAILURES:
+                    break
+                continue
+            if is_new:
+                learned.append(one)
+            else:
+                # Mostly somebody else uses the account too: asked once a day and not at every reading (B19, I15).
+                self.in_vain.put((scope.tenant, scope.mode, one), value=True)
+        return learned
+
     async def _learn(self, scope: Scope, gateway: Gateway, gateway_payment_id: str) -> bool:
         """Ask the processor about a payment, and apply what it says by the door of all evidence (D2).
 
-        Returns whether that told something new.
+        Returns whether that told something new. Raises GatewayError.
         """
         try:
             snapshot = await gateway.get_payment(gateway_payment_id)
         except UnknownAtGateway:
             return False
-        except GatewayError as error:
-            raise problem_of(error) from None
         recorded = await self.payments.record_evidence(scope, snapshot, source=Source.SWEEP)
         if recorded.match is not Match.UNMATCHED:
             return recorded.match is Match.APPLIED

@@ -8,7 +8,7 @@ from app.kit.faultpoints import faultpoint
 from app.kit.ids import Ids, Prefix
 from app.kit.scope import Scope
 from app.payments.facts import Facts
-from app.settlements.events import reconcile
+from app.settlements.events import reconcile_once
 from app.settlements.models import Line, Settlement, SettlementStatus
 from app.settlements.problems import SettlementNotFound, SettlementNotPaid
 from app.settlements.store import LineFilter, LineStore, SettlementFilter, SettlementStore
@@ -49,7 +49,7 @@ class Settlements:
         settlement = await self.get_settlement(scope, settlement_id)
         if settlement.status is not SettlementStatus.PROCESSED:
             raise SettlementNotPaid
-        again = reconcile(settlement.id, once=self.ids.new(Prefix.REQUEST))
+        again = reconcile_once(settlement.id, once=self.ids.new(Prefix.REQUEST))
 
         async def work(session: Session) -> None:
             await self.facts.write(scope, items=[again], at=self.clock.now(), session=session)

@@ -101,6 +101,18 @@ async def test_r9_a_walk_that_is_stopped_goes_on_where_it_was(shop):
     assert await found(shop, "payments") == 3
 
 
+async def test_r9_a_list_that_could_not_be_read_for_days_is_read_from_before_them(shop):
+    await swept(shop)
+    await shop.pay((await shop.create()).data)
+    await shop.fault("GET /v1/payments", "error_before", times=None)
+    for _ in range(8):
+        await swept(shop, days=1)
+    assert await found(shop, "payments") == 0
+    await shop.heal()
+    await swept(shop, days=1)
+    assert await found(shop, "payments") == 1
+
+
 async def test_r10_a_refused_key_stops_no_other_account(shop):
     await shop.pay((await shop.create()).data)
     await shop.fault("GET /v1/payments", "unauthorized_string", times=None)

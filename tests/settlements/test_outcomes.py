@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -57,15 +58,19 @@ async def test_what_is_only_made_may_change_its_numbers_until_it_is_paid(shop):
 
 async def test_c9_what_the_bank_returned_is_booked_back_and_may_be_paid_after_all(shop):
     await record(shop, said())
-    failed = (await record(shop, said("failed"))).settlement
+    # That it failed counts only from one who asked: no event tells it.
+    assert (await record(shop, said("failed"))).match is Match.UNCHANGED
+    failed = (await record(shop, said("failed"), is_present=True)).settlement
     assert await shop.entries() == [("settlement", "setl_1"), ("settlement", "setl_1/2")]
     assert await balances(shop) == {}
     assert await shop.events(failed.id) == [("settlement.processed", 1), ("settlement.failed", 2)]
     # An old message does not make it paid again (B6), but the processor may try once more, and says so when asked.
     assert (await record(shop, said())).match is Match.UNCHANGED
     assert len(await shop.entries()) == 2
-    again = (await record(shop, said(), is_present=True)).settlement
-    assert (again.status.value, again.version) == ("processed", 3)
+    shop.clock.advance(seconds=86_400)
+    again = (await record(shop, said(utr="another-number"), is_present=True)).settlement
+    assert (again.status.value, again.version, again.utr) == ("processed", 3, "another-number")
+    assert again.paid_at == failed.paid_at + timedelta(days=1)
     assert await balances(shop) == {"bank": AMOUNT, "processor_receivable": -AMOUNT}
     assert (await shop.entries())[-1] == ("settlement", "setl_1/3")
     assert [row["state"] for row in await shop.rows("outbox") if row["kind"] == "job"] == ["waiting"] * 2
@@ -76,7 +81,6 @@ async def test_c9_what_the_bank_returned_is_booked_back_and_may_be_paid_after_al
     [
         {"amount": Money(AMOUNT + 1, "INR")},
         {"amount": Money(AMOUNT, "USD")},
-        {"fees": 1},
         {"amount": None},
         {"status": GatewaySettlementStatus.UNRECOGNIZED},
     ],
@@ -84,7 +88,7 @@ async def test_c9_what_the_bank_returned_is_booked_back_and_may_be_paid_after_al
 )
 async def test_r7_what_contradicts_what_is_known_changes_nothing(shop, changed):
     known = (await record(shop, said())).settlement
-    other = await record(shop, replace(said("failed"), **changed))
+    other = await record(shop, replace(said("failed"), **changed), is_present=True)
     assert other.match is Match.UNREADABLE
     found = await shop.wiring.settlements.settlements.get_settlement(shop.merchant.scope, known.id)
     assert found == known

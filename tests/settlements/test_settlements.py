@@ -206,17 +206,68 @@ async def test_r9_a_reading_that_is_stopped_goes_on_and_no_line_stands_twice(sho
     assert (await compared(shop))["tally"]["lines"] == len(await lines(shop, found)) == 1
 
 
-async def test_r3_a_line_whose_payment_can_not_be_asked_about_leaves_the_comparison_for_later(shop):
+@pytest.mark.parametrize("days_before_its_lines", [0, 1])
+async def test_r3_a_line_whose_payment_can_not_be_asked_about_is_compared_again_later(shop, days_before_its_lines):
     payment = (await shop.create()).data
     await shop.pay(payment)
     await settled(shop)
     await shop.fault("GET /v1/payments", "error_before", times=None)
     await swept(shop)
     await shop.fault("GET /v1/payments/{id}", "error_before", times=None)
-    assert (await compared(shop))["tally"] is None
+    made_at = (await shop.rows("settlements"))[0]["settled_at"] - timedelta(days=days_before_its_lines)
+    await shop.wiring.database.collection("settlements").update_one({}, {"$set": {"settled_at": made_at}})
+    found = await compared(shop)
+    assert (found["agreement"], found["tally"]["with_findings"]) == ("differs", 1)
     await shop.heal()
     assert (await compared(shop))["agreement"] == "agreed"
     assert (await shop.stored(payment["id"])).status == "completed"
+
+
+async def test_r3_a_payment_that_can_not_be_asked_about_keeps_no_other_line_waiting(shop):
+    paid = [await shop.pay((await shop.create()).data) for _ in range(2)]
+    await settled(shop)
+    await shop.fault("GET /v1/payments", "error_before", times=None)
+    await swept(shop)
+    await shop.heal()
+    await shop.fault(f"GET /v1/payments/{paid[0]['razorpay_payment_id']}", "error_before", times=None)
+    assert (await compared(shop))["tally"]["with_findings"] == 1
+    await shop.heal()
+    assert (await compared(shop))["agreement"] == "agreed"
+
+
+async def test_what_somebody_asks_to_be_compared_again_is_compared_once(shop):
+    await captured(shop)
+    await spoil(shop, "settlement_short", amount=100)
+    await settled(shop)
+    await swept(shop)
+    found = await compared(shop)
+    for _ in range(3):
+        answer = await shop.merchant.ask("POST", f"/api/v1/settlements/{found['id']}/reconcile")
+        assert answer.status == 202
+    await compared(shop)
+    again = [row for row in await shop.rows("outbox") if row["name"] == "settlements.reconcile_once"]
+    assert [row["state"] for row in again] == ["done"] * 3
+    (by_itself,) = [row for row in await shop.rows("outbox") if row["name"] == "settlements.reconcile"]
+    assert by_itself["state"] == "waiting"
+
+
+async def test_c9_a_refund_that_a_bank_sends_back_after_it_was_settled_is_an_adjustment_for_people(shop):
+    _, paid = await captured(shop)
+    await captured(shop)
+    refunded = await shop.world.simulate("POST", f"/_sim/payments/{paid}/refund", {"amount": 700})
+    await settled(shop)
+    await swept(shop)
+    assert (await compared(shop))["agreement"] == "agreed"
+    bounced = await shop.world.simulate("POST", f"/_sim/refunds/{refunded.json['id']}/bounce", {})
+    assert bounced.status == 200, bounced.body
+    await captured(shop)
+    await settled(shop)
+    await swept(shop)
+    await shop.drain(after_delays=True)
+    newest, _ = (await shop.merchant.ask("GET", "/api/v1/settlements")).data["items"]
+    (odd,) = await lines(shop, newest, has_findings="true")
+    assert (newest["agreement"], odd["findings"], odd["credit"]) == ("differs", ["unexplained"], 700)
+    assert await balance(shop, "processor_receivable") == 0
 
 
 async def test_c9_a_settlement_that_the_bank_returns_is_found_by_the_next_walk_and_its_money_is_settled_anew(shop):

@@ -21,8 +21,9 @@ _log = structlog.get_logger("app.gateways.razorpay")
 
 N = TypeVar("N")
 
-ROWS = 500
-"""How many lines of the report on settlements a page holds. It may be 1000, which would be near the bound of a body."""
+ROWS = 100
+"""How many lines of the report on settlements a page holds. It may be 1000; a line with all its notes has ten thousand
+letters, and a body may have a million."""
 
 
 class ListVerbs:

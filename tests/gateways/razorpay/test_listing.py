@@ -43,14 +43,14 @@ async def test_a_list_is_read_page_by_page(bench: Bench, name: str, entity: Any,
     assert [(sent.method, sent.target) for sent in bench.host.received] == [("GET", f"{path}count=100&skip=0")]
 
 
-async def test_the_lines_of_a_day_are_read_five_hundred_at_once(bench: Bench) -> None:
+async def test_the_lines_of_a_day_are_read_a_hundred_at_once(bench: Bench) -> None:
     bench.play(answer(collection(settlement_row(), {"entity_id": None})))
 
     page = await bench.gateway.list_settlement_rows(day=date(2026, 3, 9), skip=500)
 
     assert ([row.entity_id for row in page.items], page.is_last, page.next_skip) == ([PAYMENT_ID], True, 502)
     day = "year=2026&month=03&day=09"
-    assert bench.host.received[0].target == f"/v1/settlements/recon/combined?{day}&count=500&skip=500"
+    assert bench.host.received[0].target == f"/v1/settlements/recon/combined?{day}&count=100&skip=500"
 
 
 async def test_r9_a_full_page_has_another_behind_it_that_begins_after_all_it_held(bench: Bench) -> None:
