@@ -14,6 +14,7 @@ from app.kit.errors import Kind, catalogue
 from tests.chaos.check_books import BOOK_CHECKS
 from tests.chaos.evidence import EVENTS, REFUNDS, Evidence, repeated
 from tests.chaos.history import Operation, Type
+from tests.chaos.settlements import SETTLEMENT_CHECKS
 from tests.chaos.violations import Check, Violation
 
 _RANK = {
@@ -286,6 +287,7 @@ CHECKS: Sequence[Check] = (
     Check("I14", i14_nothing_stuck),
     Check("I15", i15_no_storm),
     Check("I16", i16_unknown_not_broken),
+    *SETTLEMENT_CHECKS,
 )
 
 

@@ -91,11 +91,12 @@ class Evidence:
 
 
 BOOKS, EVENTS, REFUNDS = "app.payments.postings", "app.payments.events", "app.refunds.service"
+SETTLEMENTS = "app.settlements.outcomes"
 
 
 def parts_of_the_product() -> frozenset[str]:
     """Return which of the parts that checks depend on are there."""
-    return frozenset(name for name in (BOOKS, EVENTS, REFUNDS) if _is_there(name))
+    return frozenset(name for name in (BOOKS, EVENTS, REFUNDS, SETTLEMENTS) if _is_there(name))
 
 
 def _is_there(module: str) -> bool:

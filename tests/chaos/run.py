@@ -17,6 +17,7 @@ from tests.chaos.evidence import Evidence, Journal, client_of, dump_of, parts_of
 from tests.chaos.history import History
 from tests.chaos.nemesis import Fault, Nemesis, schedule_of
 from tests.chaos.settle import Settling
+from tests.chaos.settlements import settle_now_and_then
 from tests.chaos.stage import DATABASE, Stage, staged
 from tests.chaos.workload import Shared, run_load
 
@@ -69,16 +70,17 @@ async def run(plan: Plan, folder: Path) -> Result:
         nemesis = Nemesis(stage, lambda: history.now, lambda: history.wrote_at)
         snapshots: list[str] = []
         async with beside(stage.watch(), _take_snapshots(stage, snapshots)):
-            await asyncio.gather(
-                run_load(
-                    shared,
-                    clients=plan.clients,
-                    per_second=plan.per_second,
-                    seconds=plan.seconds,
-                    operations=plan.operations,
-                ),
-                _strike(nemesis, schedule, shared, plan.deploy),
-            )
+            async with beside(settle_now_and_then(stage)):
+                await asyncio.gather(
+                    run_load(
+                        shared,
+                        clients=plan.clients,
+                        per_second=plan.per_second,
+                        seconds=plan.seconds,
+                        operations=plan.operations,
+                    ),
+                    _strike(nemesis, schedule, shared, plan.deploy),
+                )
             is_at_rest = await Settling(stage, nemesis, shared).run(bound_seconds=plan.settle_seconds)
             evidence = Evidence(
                 journal=Journal.read(stage.journal),

@@ -3,11 +3,12 @@
 import io
 from typing import Any
 
-from tests.chaos.evidence import BOOKS, EVENTS, REFUNDS, Evidence, Journal
+from tests.chaos.evidence import BOOKS, EVENTS, REFUNDS, SETTLEMENTS, Evidence, Journal
 from tests.chaos.history import History, Type
 
 MERCHANT, ACCOUNT = "mer_1", "acc_1"
 PAYMENT, ORDER, GATEWAY_ID = "pmt_1", "order_1", "pay_1"
+SETTLED = "setl_1"
 AMOUNT = 500
 
 
@@ -37,7 +38,21 @@ def facts() -> list[dict[str, Any]]:
     return [
         {"kind": "order.created", "receipt": PAYMENT, **about},
         {"kind": "payment.captured", "payment": GATEWAY_ID, **about},
+        {"kind": "settlement.processed", "account": ACCOUNT, "settlement": SETTLED, "amount": AMOUNT},
     ]
+
+
+def settlement(**changed: Any) -> dict[str, Any]:
+    """Return the settlement of the payment as it is stored."""
+    stored = {
+        "_id": "stl_1",
+        "tenant": MERCHANT,
+        "gateway_settlement_id": SETTLED,
+        "amount": AMOUNT,
+        "agreement": "agreed",
+        "tally": {"lines": 1},
+    }
+    return stored | changed
 
 
 def entry(kind: str = "capture", cause: str = GATEWAY_ID, **changed: Any) -> dict[str, Any]:
@@ -84,7 +99,13 @@ def evidence(
     **changed: Any,
 ) -> Evidence:
     """Return evidence in which only the given part is not right."""
-    right = {"payments": [payment()], "ledger_entries": [entry()], "refunds": [], "outbox": events()}
+    right = {
+        "payments": [payment()],
+        "ledger_entries": [entry(), entry("settlement", SETTLED, _id="ent_settlement")],
+        "refunds": [],
+        "outbox": events(),
+        "settlements": [settlement()],
+    }
     known = {
         "journal": Journal(facts() if did is None else did),
         "dump": {**right, **(dump or {})},
@@ -94,6 +115,6 @@ def evidence(
         "live_tokens": (),
         "snapshots": (),
         "receivers": received(),
-        "modules": frozenset({BOOKS, EVENTS, REFUNDS}),
+        "modules": frozenset({BOOKS, EVENTS, REFUNDS, SETTLEMENTS}),
     }
     return Evidence(**{**known, **changed})

@@ -12,6 +12,7 @@ from pymongo.errors import PyMongoError
 from tests.chaos.evidence import client_of
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.processes import DidNotStart
+from tests.chaos.settlements import count_unsettled, enroll, settle
 from tests.chaos.stage import DATABASE, Stage
 from tests.chaos.workload import Client, Shared
 
@@ -36,6 +37,7 @@ _DUE: Sequence[tuple[str, str, Mapping[str, Any]]] = (
     ("disputes", "next_check_at", {}),
     ("webhook_deliveries", "next_at", {"state": "pending"}),
     ("webhook_endpoints", "due_at", {}),
+    ("sweeps", "next_at", {"swept": "settlements"}),
 )
 """Where the product keeps when something is due. To bring these forward is what passing time does, only faster."""
 
@@ -66,6 +68,7 @@ class Settling:
         await self._until_healthy()
         await self._repeat_unanswered(everybody=not self.stage.build.has_janitor)
         await asyncio.sleep(_LATEST_AUTHORIZATION_SECONDS)
+        await settle(self.stage)
         # Whatever the processor still had to say is said now; then its time stands still.
         await self.stage.simulate(
             "POST",
@@ -76,6 +79,7 @@ class Settling:
         await self.stage.simulate("POST", "/_sim/clock/freeze", {})
         async with client_of(self.stage) as client:
             checks = await self._checks(client[DATABASE])
+            await enroll(self.stage, client[DATABASE])
             open_, passes_at = -1, 0.0
             while open_ and time.monotonic() < deadline:
                 with suppress(PyMongoError):
@@ -138,6 +142,7 @@ class Settling:
             await database["outbox"].count_documents({"state": "waiting"}),
             await database["webhook_deliveries"].count_documents({"state": "pending"}),
             await database["refunds"].count_documents({"status": {"$in": ["requested", "pending"]}}),
+            await count_unsettled(self.stage, database),
             len([row async for row in _unchecked(database, checks)]) if self.stage.build.has_janitor else 0,
         ]
         return sum(waiting)

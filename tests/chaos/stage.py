@@ -53,6 +53,7 @@ class Stage:
     receiver: Receiver
     merchants: list[Merchant] = field(default_factory=list)
     signing_secrets: dict[str, str] = field(default_factory=dict)
+    settled: list[str] = field(default_factory=list)
 
     @property
     def products(self) -> list[Program]:

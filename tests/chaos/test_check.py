@@ -17,6 +17,7 @@ from tests.chaos.samples import (
     history,
     payment,
     received,
+    settlement,
 )
 
 _SUSPENSE = {"_id": "sus_1", "tenant": MERCHANT, "gateway_payment_id": GATEWAY_ID, "amount": AMOUNT}
@@ -85,6 +86,11 @@ BROKEN = {
     ),
     "a token outlives its sign-out": ("I14", {"live_tokens": ("token",)}),
     "the processor is stormed": ("I15", {"did": [*facts(), *[{"kind": "call", "path": "/v1/orders"}] * 50]}),
+    "a settlement is nowhere": ("I2 (settlements)", {"dump": {"settlements": []}}),
+    "a settlement is another's": ("I2 (settlements)", {"dump": {"settlements": [settlement(tenant="mer_2")]}}),
+    "a settlement is not booked": ("I2 (settlements)", {"dump": {"ledger_entries": [entry()]}}),
+    "a settlement was never paid": ("I2 (settlements)", {"did": facts()[:2]}),
+    "a settlement differs": ("I14 (settlements)", {"dump": {"settlements": [settlement(agreement="differs")]}}),
     "an answer is 500": (
         "I16",
         {"saw": history(created(), ("read", Type.INFO, _READ, {"http": 500, "code": "internal_error"}))},
@@ -111,4 +117,4 @@ def test_each_check_finds_what_it_is_for(what):
 
 def test_without_books_their_checks_are_not_passed_but_not_run():
     verdict = check(evidence(modules=frozenset()))
-    assert {"I2", "I4", "I6", "I8, I9", "I10"} <= set(verdict.not_run)
+    assert {"I2", "I4", "I6", "I8, I9", "I10", "I2 (settlements)"} <= set(verdict.not_run)
