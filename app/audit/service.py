@@ -1,7 +1,9 @@
 """The verbs of the audit log: record, list, verify."""
 
+import asyncio
+import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.audit.models import GENESIS, Actor, AuditEntry
@@ -9,17 +11,22 @@ from app.audit.store import AuditStore
 from app.kit.clock import Clock
 from app.kit.errors import Kind, Problem
 from app.kit.ids import Ids, Prefix
+from app.kit.turns import Turns
 from app.web.paging import Slice, Window
 
 __all__ = ["Actor", "Audit", "AuditBusy"]
 
 _TRIES = 20
+_TURN_SECONDS = 10.0
+_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSES = 10
 _CHUNK = 500
 
 
 class AuditBusy(Problem):
     """Too many deeds at one moment; the deed itself was done."""
 
+    is_after_the_deed = True
     code = "audit_busy"
     kind = Kind.UNAVAILABLE
     message = "The audit log is busy; look whether the change was made before repeating it."
@@ -32,6 +39,7 @@ class Audit:
     store: AuditStore
     clock: Clock
     ids: Ids
+    turns: Turns = field(default_factory=Turns)
 
     async def record(
         self,
@@ -48,7 +56,24 @@ class Audit:
         Raises:
             AuditBusy: others kept taking the next place in the chain.
         """
-        for _ in range(_TRIES):
+        try:
+            async with self.turns.turn(tenant, within_seconds=_TURN_SECONDS):
+                await self._append(tenant, actor, action, target, before, after)
+        except TimeoutError:
+            raise AuditBusy(retry_after_seconds=1) from None
+
+    async def _append(
+        self,
+        tenant: str,
+        actor: Actor,
+        action: str,
+        target: str,
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+    ) -> None:
+        for number in range(_TRIES):
+            # Other processes take no turns here: who loses a place lets the others go first for a moment.
+            await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS) * min(number, _LONGEST_PAUSES))  # noqa: S311  no secret
             last = await self.store.find_last(tenant)
             entry = AuditEntry(
                 id=self.ids.new(Prefix.AUDIT),

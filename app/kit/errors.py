@@ -33,6 +33,7 @@ class Problem(Exception):
 
     Attributes:
         code: permanent machine-readable word, unique in the house.
+        is_after_the_deed: it came after what was asked for had been done, so an idempotency key stays taken.
         kind: sort of failure.
         message: one sentence for people; no secret, no personal datum, no text of a third party.
         param: the request field at fault, dotted, if there is one.
@@ -42,6 +43,7 @@ class Problem(Exception):
 
     code: ClassVar[str] = ""
     kind: ClassVar[Kind] = Kind.INTERNAL
+    is_after_the_deed: ClassVar[bool] = False
     message: str = ""
 
     def __init__(

@@ -57,6 +57,8 @@ class Slot:
 class Link:
     """A payment link. Amounts are minor units: either `amount` is set, or `min_amount` and `max_amount` are.
 
+    `request_key` is the client's Idempotency-Key.
+
     `notify` is the customer whom it is sent to, sealed, if the merchant named one.
     """
 
@@ -77,6 +79,7 @@ class Link:
     slot: Slot | None = None
     resent_at: datetime | None = None
     notify: str | None = field(default=None, repr=False)
+    request_key: str | None = None
     version: int = 1
 
     @property

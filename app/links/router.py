@@ -55,7 +55,14 @@ def _desk(request: Request) -> Desk:
 async def payment_links_create(request: Request, body: LinkCreate) -> Success[LinkRead]:
     """Create an address that you send to a customer, who pays there. No order is made before somebody opens it."""
     desk = _desk(request)
-    link = await desk.links.create_link(desk.scope, body.to_new(), actor=desk.actor)
+    state = request.state
+    link = await desk.links.create_link(
+        desk.scope,
+        body.to_new(),
+        actor=desk.actor,
+        key=state.idempotency_key,
+        is_repeated=state.idempotency_attempt > 1,
+    )
     return ok(desk.show(link), "Payment link created.", now=desk.clock.now())
 
 

@@ -13,6 +13,7 @@ from app.audit.models import Actor
 from app.audit.service import Audit
 from app.database import Session
 from app.gateways.payer import Payer
+from app.kit.bounds import IDEMPOTENCY_DAYS
 from app.kit.clock import Clock
 from app.kit.ids import Ids, Prefix
 from app.kit.money import Money
@@ -84,8 +85,17 @@ class Links:
         """Return the address without its host, for pages of ours."""
         return f"{LINK_PATH}/{self.tokens.token_of(link.id)}"
 
-    async def create_link(self, scope: Scope, new: NewLink, *, actor: Actor) -> Link:
-        """Create a link.
+    async def create_link(
+        self, scope: Scope, new: NewLink, *, actor: Actor, key: str | None = None, is_repeated: bool = False
+    ) -> Link:
+        """Create a link, or return the one that an earlier try of the same request has made and not answered.
+
+        Args:
+            scope: whose link.
+            new: what it is to be.
+            actor: who asks.
+            key: the client's Idempotency-Key.
+            is_repeated: whether a request with that key was begun before and has not ended.
 
         Raises:
             AmountRefused: the processor would not take an amount.
@@ -94,6 +104,13 @@ class Links:
             ChannelNotConfigured, TooManyNotices: it can't be sent to whom it is for; nothing was made.
         """
         now = self.clock.now()
+        if key is not None and is_repeated:
+            made = await self.store.find_by_request(
+                scope, request_key=key, since=now - timedelta(days=IDEMPOTENCY_DAYS)
+            )
+            if made is not None:
+                await self._record(scope, made, actor=actor, action="payment_link.created", before={})
+                return made
         _check_amounts(new)
         if new.expires_at is not None and not LEAST_LIFE <= new.expires_at - now <= LONGEST_LIFE:
             raise LinkExpiryRefused(param="expires_at")
@@ -117,6 +134,7 @@ class Links:
             return_url=new.return_url,
             expires_at=new.expires_at,
             notify=self.posting.seal(scope, new.notify),
+            request_key=key,
         )
         await self.store.insert_link(scope, link, also=self._sending(scope, told("payment_link.created", link), link))
         await self._record(scope, link, actor=actor, action="payment_link.created", before={})

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session
+from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session, exactly
 from app.kit.faultpoints import faultpoint
 from app.kit.scope import Scope
 from app.links.documents import link_from_document, link_to_document, slot_to_document
@@ -30,6 +30,11 @@ COLLECTIONS = (
                 "tenant_reference",
                 [("tenant", 1), ("mode", 1), ("reference", 1), ("_id", -1)],
                 partial={"reference": {"$type": "string"}},
+            ),
+            Index(
+                "tenant_request_key",
+                [("tenant", 1), ("mode", 1), ("request_key", 1), ("created_at", -1)],
+                partial={"request_key": {"$type": "string"}},
             ),
         ),
         shard_key=BY_MERCHANT,
@@ -95,6 +100,11 @@ class LinkStore:
     async def find_link(self, scope: Scope, link_id: str) -> Link | None:
         """Return a link of this scope."""
         return _to_link(await self._links.find_one(_one(scope, link_id)))
+
+    async def find_by_request(self, scope: Scope, *, request_key: str, since: datetime) -> Link | None:
+        """Return the newest link that a request with this key has made since a moment."""
+        query = {**_in(scope), "request_key": exactly(request_key), "created_at": {"$gte": since}}
+        return _to_link(await self._links.find_one(query, sort=[("created_at", -1)]))
 
     async def find_public(self, link_id: str) -> Link | None:
         """Return the link of a public address whose MAC was checked."""

@@ -185,7 +185,8 @@ async def _run_once(inner: _Handler, request: Request, key: str) -> Response:
     except Exception as error:
         # A refusal changed nothing and binds nothing, and a problem that we raised ourselves is over: a retry may
         # run at once. Of anything else nobody knows what still happens: the key stays taken until its lease ends.
-        if isinstance(error, Problem) or status_of(error) < 500:
+        is_over = isinstance(error, Problem) and not error.is_after_the_deed
+        if is_over or status_of(error) < 500:
             await keeper.release(begun)
         raise
     if 200 <= response.status_code < 300:

@@ -11,6 +11,7 @@ from bson import Decimal128, ObjectId
 from app.audit.models import GENESIS
 from app.audit.service import Actor, AuditBusy
 from app.audit.store import AuditStore
+from app.kit.turns import Turns
 
 LOG = "/api/v1/audit-log"
 ACTOR = Actor(kind="user", id="usr_1")
@@ -100,10 +101,13 @@ async def test_t10_an_entry_of_another_merchant_does_not_fit(audit, rows, tenant
 
 
 async def test_deeds_at_one_moment_all_get_a_place(audit, tenant):
-    await asyncio.gather(*(deed(audit, tenant, target=str(number)) for number in range(6)))
+    # Two processes, which take no turns with one another.
+    other = dataclasses.replace(audit, turns=Turns())
+    targets = [str(number) for number in range(100, 200)]
+    await asyncio.gather(*(deed((audit, other)[int(target) % 2], tenant, target=target) for target in targets))
     assert await audit.find_break(tenant) is None
-    chain = await audit.store.list_chain(tenant, after=5, limit=100)
-    assert sorted(entry.target for entry in chain) == [str(number) for number in range(6)]
+    chain = await audit.store.list_chain(tenant, after=5, limit=200)
+    assert sorted(entry.target for entry in chain) == targets
 
 
 async def test_t10_a_long_chain_is_checked_to_its_end(audit, rows, tenant):

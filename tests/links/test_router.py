@@ -137,3 +137,19 @@ def test_i5_no_move_of_a_link_leads_back():
     for source in LinkStatus:
         for target in LinkStatus:
             assert not TRANSITIONS.allows(source, target) or rank[target] > rank[source]
+
+
+async def test_a12_a_request_that_died_after_its_commit_is_repeated_with_the_same_link(shop, counter):
+    """Whoever made the link and could not say so leaves the key open; its lease runs out, and a retry comes."""
+    body = {"amount": 50_000, "currency": "INR", "description": "Two tickets"}
+    first = await shop.merchant.ask("POST", PATH, body, key="link-1")
+    keys = shop.wiring.database.collection("idempotency_keys")
+    died = {"$set": {"state": "open", "leased_until": "$$NOW"}}
+    result = await keys.update_one({"tenant": shop.merchant.id, "state": "done"}, [died])
+    assert result.modified_count == 1
+    again = await shop.merchant.ask("POST", PATH, body, key="link-1")
+    assert (again.status, again.data) == (201, first.data)
+    assert [row["_id"] for row in await shop.rows("payment_links")] == [first.data["id"]]
+    assert len([row for row in await shop.rows("outbox") if row["name"] == "payment_link.created"]) == 1
+    other = await shop.merchant.ask("POST", PATH, {**body, "amount": 60_000}, key="link-2")
+    assert other.data["id"] != first.data["id"]
