@@ -14,14 +14,15 @@ _LEAST = 13
 _MOST = 19
 # A run is as many digits as stand together, with at most one separator between two of them. `\d` also finds digits
 # of other scripts, which `int` reads and a sloppy reader of ours might too.
-_RUN = re.compile(r"\d(?:[ -]?\d){12,}")
+# What follows a plus is a telephone number, and what follows a point the rest of a fraction.
+_RUN = re.compile(r"(?<!\d)(?<!\d\.)(?<!\+)\d(?:[ -]?\d){12,}")
 _SEPARATORS = re.compile(r"[ -]")
-# Hexadecimal digits, as many as an UUID or a trace id has, a SHA-1, a SHA-256, a SHA-512.
+# Hexadecimal digits, as many as an ObjectId has, an UUID or a trace id, SHA-1, 192 bits, SHA-256, SHA-384, SHA-512.
 _DIGEST = re.compile(
     "|".join(
-        rf"(?<!\w){shape.replace('h', hexadecimal)}(?!\w)"
+        rf"(?<![0-9A-Za-z]){shape.replace('h', hexadecimal)}(?![0-9A-Za-z])"
         for hexadecimal in ("[0-9a-f]", "[0-9A-F]")
-        for shape in ("h{32}", "h{40}", "h{64}", "h{128}", "h{8}-h{4}-h{4}-h{4}-h{12}")
+        for shape in (*(f"h{{{size}}}" for size in (24, 32, 40, 48, 64, 96, 128)), "h{8}-h{4}-h{4}-h{4}-h{12}")
     )
 )
 _ANY = frozenset(range(_LEAST, _MOST + 1))

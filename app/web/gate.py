@@ -59,7 +59,10 @@ def read_json(raw: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise MalformedJson("The body is not valid JSON.", details={"position": error.pos}) from None
     if b"\\u" in raw or not raw.isascii() or _MANY_DIGITS.search(raw) is not None:
-        _refuse_bad_texts(value)
+        fields = value.items() if isinstance(value, dict) else ((None, value),)
+        for name, item in fields:
+            _refuse_bad_texts(name)
+            _refuse_bad_texts(item, param=name)
     return value
 
 
@@ -76,7 +79,7 @@ def _refuse_depth(text: str) -> None:
             raise MalformedJson(message)
 
 
-def _refuse_bad_texts(value: Any) -> None:
+def _refuse_bad_texts(value: Any, *, param: str | None = None) -> None:
     for text in _texts(value):
         if "\x00" in text:
             raise MalformedJson("A text in the body contains a NUL character.")
@@ -85,7 +88,7 @@ def _refuse_bad_texts(value: Any) -> None:
         except UnicodeEncodeError:
             raise MalformedJson("A text in the body contains half of a surrogate pair.") from None
         if has_card_number(text):
-            raise CardNumberRefused
+            raise CardNumberRefused(param=param if param is not None and param.isidentifier() else None)
 
 
 def _texts(value: Any) -> Iterator[str]:

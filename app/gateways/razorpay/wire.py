@@ -6,6 +6,7 @@ becomes its fallback instead of failing the whole snapshot, because a payment wi
 """
 
 import json
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
@@ -96,12 +97,22 @@ def _showable(text: str) -> str:
     return text
 
 
+def _referable(text: str) -> str:
+    """Refuse the same of a number that a bank gives to money, but for one with letters in front.
+
+    `N340…` is of the 340th day of a year, and no card number for the digits behind the letter.
+    """
+    return text if _BANKS_NUMBER.fullmatch(text) else _showable(text)
+
+
 def _is_ours(text: str) -> bool:
     return is_id(text, Prefix.PAYMENT) or is_id(text, Prefix.REFUND)
 
 
 _SafeText = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_showable)]
 _SafeWord = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{1,64}$"), AfterValidator(_showable)]
+_BANKS_NUMBER = re.compile(r"[A-Z]{1,8}[0-9]{6,22}")
+_Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{1,64}$"), AfterValidator(_referable)]
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,64}$"), AfterValidator(_showable)]
 _FieldName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\[\]]{1,64}$"), AfterValidator(_showable)]
 _Minor = Annotated[int, Field(ge=0, le=MAX_MINOR)]
@@ -109,6 +120,7 @@ _Seconds = Annotated[int, Field(ge=EARLIEST_SECONDS, le=LATEST_SECONDS)]
 
 Text = Annotated[_SafeText | None, _OnError()]
 Word = Annotated[_SafeWord | None, _OnError()]
+Reference = Annotated[_Reference | None, _OnError()]
 OptionalId = Annotated[_Id | None, _OnError()]
 FieldName = Annotated[_FieldName | None, _OnError()]
 Minor = Annotated[_Minor | None, _OnError()]
@@ -153,10 +165,10 @@ class CardShape(Shape):
 class AcquirerShape(Shape):
     """References by which a bank finds the transaction."""
 
-    rrn: Word = None
-    arn: Word = None
-    utr: Word = None
-    bank_transaction_id: Word = None
+    rrn: Reference = None
+    arn: Reference = None
+    utr: Reference = None
+    bank_transaction_id: Reference = None
     upi_transaction_id: Word = None
 
 
@@ -237,7 +249,7 @@ class SettlementShape(Shape):
     fees: CheckedMinor = None
     tax: CheckedMinor = None
     status: Word = None
-    utr: Text = None
+    utr: Reference = None
     created_at: Seconds = None
 
 

@@ -62,6 +62,15 @@ def test_r7_a_settlement_whose_numbers_make_no_sense_moves_no_money(nonsense: di
     assert (found.amount, found.fees, found.tax) == (None, 0, 0)
 
 
+@pytest.mark.parametrize("utr", ["N340126543210001", "AXISCN0123456789", "1568176960vxp0rj", "322206890934"])
+def test_the_number_of_a_bank_is_kept_although_its_digits_may_look_like_a_card(utr: str) -> None:
+    assert read(utr=utr).utr == utr
+
+
+def test_s18_a_card_number_alone_is_no_number_of_a_bank() -> None:
+    assert read(utr="4111111111111111").utr is None
+
+
 @pytest.mark.parametrize("word", ["initiated", "", None, 5, "PROCESSED"])
 def test_a_word_that_we_do_not_know_is_no_status(word: object) -> None:
     assert read(status=word).status is GatewaySettlementStatus.UNRECOGNIZED
