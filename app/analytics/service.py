@@ -95,8 +95,7 @@ def _overview(currency: str, slots: Sequence[Slot], *, first: date, now: datetim
 
 def _so_far(currency: str, slots: Sequence[Slot], day: date, *, now: datetime, zone: tzinfo) -> Sums:
     """Return what an earlier day had come to by this time of the day, to the half hour."""
-    begins = _midnight(day, zone)
-    ends = begins + (slot_of(now) - _midnight(now.astimezone(zone).date(), zone))
+    begins, ends = _midnight(day, zone), datetime.combine(day, slot_of(now).astimezone(zone).time(), zone)
     return total(slot.sums[currency] for slot in slots if begins <= slot.begins_at <= ends and currency in slot.sums)
 
 

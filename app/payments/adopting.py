@@ -7,6 +7,7 @@ who captures) is gone; nothing is captured by us unless somebody asks.
 from datetime import datetime, timedelta
 
 from app.gateways.port import CaptureMethod, GatewayOrder
+from app.kit.ids import born_at
 from app.kit.scope import Scope
 from app.payments.models import HistoryEntry, OrderState, Payment, PaymentStatus
 
@@ -29,7 +30,8 @@ def adopted(scope: Scope, order: GatewayOrder, payment_id: str, *, at: datetime)
         money=order.amount,
         status=PaymentStatus.PENDING,
         order_state=OrderState.READY,
-        created_at=order.created_at,
+        # Lists and numbers find a payment by its id, which was born before its order was made.
+        created_at=min(order.created_at, born_at(payment_id)),
         updated_at=at,
         expires_at=order.created_at + _LIFE,
         order_id=order.id,

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from app.gateways.port import CaptureMethod, GatewayOrder
+from app.kit.ids import born_at
 from app.kit.money import Money
 from app.payments.adopting import adopted
 from app.payments.models import OrderState, PaymentStatus
@@ -22,6 +23,8 @@ async def test_g12_the_order_tells_all_that_is_known(shop):
     assert (payment.id, payment.money, payment.order_id) == (PAYMENT_ID, Money(700, "INR"), "order_Lost0000000001")
     assert (payment.status, payment.order_state) == (PaymentStatus.PENDING, OrderState.READY)
     assert payment.capture_method is CaptureMethod.MANUAL
+    # Lists and numbers of a day look for it by its id, however long after that its order was made.
+    assert payment.created_at == born_at(PAYMENT_ID)
 
 
 async def test_g12_workers_side_by_side_write_one_payment(shop):
