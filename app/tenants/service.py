@@ -228,15 +228,15 @@ class Merchants:
     async def owns_account(self, scope: Scope) -> bool:
         """Tell whether the account that the scope's calls go to is this merchant's, so that its settlements are too.
 
-        The deployment's account is that of the merchant whom the settings name, else of the only merchant that there
-        is. Of several who share it without a name nobody owns it: one of them would see the others' money (S13).
+        The deployment's account is that of the merchant whom the settings name, else of the only one who uses it. Of
+        several who share it without a name nobody owns it: one of them would see the others' money (S13).
         """
         merchant = await self.find_cached(scope.tenant)
         if merchant is None or scope.mode in merchant.accounts or scope.mode is not self.deployment_keys.mode:
             return merchant is not None and scope.mode in merchant.accounts
         if self.deployment_merchant:
             return scope.tenant == self.deployment_merchant
-        return len(await self.store.measure_merchants(after="", limit=2)) == 1
+        return await self.store.measure_borrowers(scope.mode, limit=2) == [scope.tenant]
 
     async def webhook_secrets_of(self, scope: Scope) -> tuple[str, ...]:
         """Return the current webhook secret and those former ones that are still taken; none for a stranger."""

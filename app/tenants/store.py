@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
 
-from app.database import Collection, Database, Document, Session
+from app.database import Collection, Database, Document, Index, Session
 from app.kit.scope import Mode, Scope
 from app.tenants.models import (
     Language,
@@ -22,7 +22,11 @@ from app.tenants.models import (
 
 _MERCHANTS = "merchants"
 
-COLLECTIONS = (Collection(_MERCHANTS),)
+COLLECTIONS = (
+    Collection(
+        _MERCHANTS, tuple(Index(f"{mode.value}_key", [(f"accounts.{mode.value}.key_id", 1)]) for mode in sorted(Mode))
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,11 @@ class MerchantStore:
         """Return merchants in the order of their ids, behind one: for what is done for every merchant in turn."""
         cursor = self._merchants.find({"_id": {"$gt": after}}).sort([("_id", 1)]).limit(limit)
         return [_from_document(document) async for document in cursor]
+
+    async def measure_borrowers(self, mode: Mode, *, limit: int) -> list[str]:
+        """Return merchants without an account of their own in a mode: they use the deployment's."""
+        cursor = self._merchants.find({f"accounts.{mode.value}.key_id": None}, {"_id": 1}).limit(limit)
+        return [document["_id"] async for document in cursor]
 
     @property
     def _merchants(self) -> AsyncCollection[Document]:

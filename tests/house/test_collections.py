@@ -38,6 +38,10 @@ WITHOUT_TENANT: Mapping[str, str] = {
     "sessions.cookie": "a browser that sends a cookie names no tenant: the session's own document tells it",
     "sign_in_attempts.attempt_expiry": "sign-in is counted before anybody is known",
     "users.email": "an e-mail belongs to one user of the whole service: sign-in has no tenant yet",
+    **{
+        f"merchants.{mode}_key": "who uses the deployment's account is asked of all merchants: they share it"
+        for mode in ("live", "test")
+    },
     "heartbeats.beat_expiry": "signs of life belong to processes, not to merchants",
     "heartbeats.newest_of_kind": "signs of life belong to processes, not to merchants",
 }

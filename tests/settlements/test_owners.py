@@ -17,7 +17,8 @@ async def shared(mongodb_url, database_name):
         yield running
 
 
-async def test_the_only_merchant_of_a_deployment_owns_its_account(shared):
+async def test_the_only_merchant_who_uses_the_deployment_s_account_owns_it(shared):
+    await shared.world.merchant(webhooks=False)  # brings an account of its own
     await captured(shared)
     made = await settled(shared)
     await swept(shared)
