@@ -110,8 +110,10 @@ async def test_a_delivery_that_fails_is_seen_sent_again_and_sent_again_with_its_
     assert "problem=webhook_delivery_pending" in twice.location
     await end(world, merchant, delivery_id, DeliveryState.DELIVERED)
 
-    replay, today = f"{endpoint}/replay", f"{datetime.now(UTC):%Y-%m-%d}"
-    days = {"from": today, "until": today}
+    # From yesterday on: midnight may have come since the delivery.
+    replay, now = f"{endpoint}/replay", datetime.now(UTC)
+    today = f"{now:%Y-%m-%d}"
+    days = {"from": f"{now - timedelta(days=1):%Y-%m-%d}", "until": today}
     for wrong in ({}, {"from": today, "until": "2020-01-01"}, {"from": "soon", "until": today}, days):
         refused = await owner.send(replay, replay, **wrong)
         assert refused.status == 422, wrong
