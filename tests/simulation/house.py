@@ -104,6 +104,7 @@ class House:
             "expiry_minutes": _EXPIRY_MINUTES,
             "settings_of": _always(world.settings),
             "secrets": _Secrets(),
+            "owns_account": _Accounts().owns_account,
             # Nobody in the simulation asks to be sent anywhere after paying.
             "check_return_url": _nothing,
             "owner": owner,
@@ -182,6 +183,10 @@ class _Secrets:
 
 
 class _Accounts:
+    async def owns_account(self, _: Scope) -> bool:
+        """Tell that the account is the merchant's."""
+        return True
+
     async def measure_accounts(self, *, after: str, limit: int) -> Sequence[Scope]:
         return () if after else (SCOPE,)
 
