@@ -56,34 +56,34 @@ class Audit:
         Raises:
             AuditBusy: others kept taking the next place in the chain.
         """
+        deed = AuditEntry(
+            id="",
+            sequence=0,
+            at=self.clock.now(),
+            actor=actor,
+            action=action,
+            target=target,
+            before=before,
+            after=after,
+            previous=GENESIS,
+        )
         try:
             async with self.turns.turn(tenant, within_seconds=_TURN_SECONDS):
-                await self._append(tenant, actor, action, target, before, after)
+                await self._append(tenant, deed)
         except TimeoutError:
             raise AuditBusy(retry_after_seconds=1) from None
 
-    async def _append(
-        self,
-        tenant: str,
-        actor: Actor,
-        action: str,
-        target: str,
-        before: Mapping[str, Any],
-        after: Mapping[str, Any],
-    ) -> None:
+    async def _append(self, tenant: str, deed: AuditEntry) -> None:
+        """Give a deed the next place in the chain, with the id and the time of that place."""
         for number in range(_TRIES):
             # Other processes take no turns here: who loses a place lets the others go first for a moment.
             await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS) * min(number, _LONGEST_PAUSES))  # noqa: S311  no secret
             last = await self.store.find_last(tenant)
-            entry = AuditEntry(
+            entry = replace(
+                deed,
                 id=self.ids.new(Prefix.AUDIT),
-                sequence=last.sequence + 1 if last else 1,
                 at=self.clock.now(),
-                actor=actor,
-                action=action,
-                target=target,
-                before=before,
-                after=after,
+                sequence=last.sequence + 1 if last else 1,
                 previous=last.digest if last else GENESIS,
             )
             if await self.store.append_entry(tenant, replace(entry, digest=entry.computed_digest())):
