@@ -43,9 +43,12 @@ class Question:
     hidden: dict[str, str] = field(default_factory=dict)
 
 
-async def ask(desk: Desk, question: Question, *, status: int = 200) -> Response:
-    """Show the question; its form goes to the address that it stands at."""
-    once = desk.form.get(ONCE) if desk.request.method == "POST" else None
+async def ask(desk: Desk, question: Question, *, status: int = 200, is_spent: bool = False) -> Response:
+    """Show the question; its form goes to the address that it stands at.
+
+    A form that comes back carries the same key as before, unless a deed that has ended has taken that.
+    """
+    once = desk.form.get(ONCE) if desk.request.method == "POST" and not is_spent else None
     return await desk.show(
         "confirm.html", status=status, question=question, once=once or secrets.token_urlsafe(_ONCE_BYTES)
     )

@@ -14,12 +14,14 @@ from app.kit.money import Money
 from app.pages.money import decimal_of, format_money, read_amount
 from app.payments.models import Payment
 from app.refunds.models import RefundStatus
+from app.refunds.problems import RefundRefused
 from app.refunds.service import NewRefund
 
 router = APIRouter(route_class=DashboardRoute, include_in_schema=False, prefix=f"{HOME}/payments/{{payment_id}}")
 
 _REASON_LENGTH = 255
 _KEY_LENGTH = 64
+_REFUSED = "The processor refused this refund; nothing was given back. The button tries again."
 
 
 @router.get("/capture")
@@ -113,12 +115,17 @@ async def dashboard_payment_refund(payment_id: str, request: Request) -> Respons
             desk.scope, payment.id, new, key=_key(form), fingerprint=_fingerprint(new)
         )
     except Problem as problem:
-        return await _ask_refund(desk, payment, amount=written, reason=reason, error=problem.message)
+        # A refund that was refused is an end: the form's next try is a refund of its own.
+        is_spent = isinstance(problem, RefundRefused)
+        error = f"{_REFUSED} ({problem.details['reason']})" if is_spent else problem.message
+        return await _ask_refund(desk, payment, amount=written, reason=reason, error=error, is_spent=is_spent)
     notice = "refund_requested" if refund.status is RefundStatus.REQUESTED else "refunded"
     return desk.done(_page(payment.id), notice)
 
 
-async def _ask_refund(desk: Desk, payment: Payment, *, amount: str, reason: str = "", error: str = "") -> Response:
+async def _ask_refund(
+    desk: Desk, payment: Payment, *, amount: str, reason: str = "", error: str = "", is_spent: bool = False
+) -> Response:
     question = Question(
         title="Refund this payment?",
         says=["The money goes back to the customer by the way it came. A refund can't be called back."],
@@ -129,7 +136,7 @@ async def _ask_refund(desk: Desk, payment: Payment, *, amount: str, reason: str 
         values={"amount": amount, "reason": reason, "currency": payment.money.currency},
         errors={"amount": error} if error else {},
     )
-    return await ask(desk, question, status=422 if error else 200)
+    return await ask(desk, question, status=422 if error else 200, is_spent=is_spent)
 
 
 def _left(payment: Payment) -> Money:

@@ -67,9 +67,8 @@ def is_about(refund: Refund, snapshot: GatewayRefund) -> bool:
 
 
 def refused(refund: Refund, *, reason: str, source: Source, at: datetime) -> Refund:
-    """Return a requested refund after the processor's explicit no; its key is free again (A11)."""
-    ended = replace(refund, failure=reason, request_key=None)
-    return moved(ended, RefundStatus.FAILED, event="refund.refused", source=source, at=at)
+    """Return a requested refund after the processor's explicit no; its key stays with it (ADR 0025)."""
+    return moved(replace(refund, failure=reason), RefundStatus.FAILED, event="refund.refused", source=source, at=at)
 
 
 def moved(refund: Refund, target: RefundStatus, *, event: str, source: Source, at: datetime) -> Refund:

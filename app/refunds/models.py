@@ -95,7 +95,7 @@ class Refund:
         gateway_refund_id: the processor's id of it: proof that the processor has it.
         reference: the number by which the customer's bank finds the money.
         failure: why it failed, in machine words.
-        request_key: the client's Idempotency-Key, or the house's own for a surplus; freed when the refund was refused.
+        request_key: the client's Idempotency-Key; it stays with the refund however that ends (ADR 0025).
         fingerprint: of the request under that key.
         body: the exact bytes that are sent, each time (C6).
         sends: how often they may have left the house; `sent_at` is the last time, `sent_before` the last time but
@@ -131,6 +131,11 @@ class Refund:
     sent_before: datetime | None = None
     checks: int = 0
     version: int = 1
+
+    @property
+    def is_refused(self) -> bool:
+        """Tell whether it failed because the processor refused it, and so has never had it."""
+        return self.status is RefundStatus.FAILED and self.gateway_refund_id is None
 
     @property
     def is_accepted(self) -> bool:

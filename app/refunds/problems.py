@@ -1,6 +1,9 @@
 """What can go wrong with a refund, each with its permanent code."""
 
+from typing import Self
+
 from app.kit.errors import Kind, Problem
+from app.refunds.models import Refund
 
 
 class RefundNotFound(Problem):
@@ -52,11 +55,16 @@ class RefundCurrencyMismatch(Problem):
 
 
 class RefundRefused(Problem):
-    """The processor refused the refund; no money moves, and the key may be used again (A11)."""
+    """The processor refused the refund; no money moves, and the refund that failed keeps the key (ADR 0025)."""
 
     code = "refund_refused"
     kind = Kind.CONFLICT
-    message = "The processor refused this refund; nothing was given back."
+    message = "The processor refused this refund; nothing was given back. Another try needs another Idempotency-Key."
+
+    @classmethod
+    def of(cls, refund: Refund) -> Self:
+        """Say it of the refund that failed."""
+        return cls(details={"reason": refund.failure, "refund_id": refund.id})
 
 
 class RefundNotCancellable(Problem):

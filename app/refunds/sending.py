@@ -19,6 +19,7 @@ from app.gateways.port import (
     Refused,
 )
 from app.kit.clock import Clock
+from app.kit.errors import Problem
 from app.kit.faultpoints import faultpoint
 from app.kit.ids import Ids, Prefix
 from app.kit.scope import Scope
@@ -79,15 +80,13 @@ class RefundSending:
             await self.store.release_send(scope, refund.id, owner=owner, came_to_nothing=True)
             raise ProcessorCredentialsRefused from None
         except Refused as refusal:
-            await self._end(scope, refund, refusal, owner=owner)
-            raise RefundRefused(details={"reason": refusal.reason, "refund_id": refund.id}) from None
+            raise await self._end(scope, refund, refusal, owner=owner) from None
         except NeverSent:
             await self.store.release_send(scope, refund.id, owner=owner, came_to_nothing=True)
             raise ProcessorUnavailable(retry_after_seconds=2) from None
         except (OutcomeUnknown, TimeoutError):
             await self.store.release_send(scope, refund.id, owner=owner, came_to_nothing=False)
-            details = {"outcome": "unknown", "refund_id": refund.id}
-            raise ProcessorOutcomeUnknown(details=details, retry_after_seconds=2) from None
+            raise _unknown(refund) from None
 
     async def _obtain(self, refund: Refund, gateway: Gateway) -> GatewayRefund:
         """Find the refund that an earlier send made, or send it."""
@@ -111,10 +110,15 @@ class RefundSending:
             # The answer was lost; often the refund is there.
             return await _looked_up(gateway, refund)
 
-    async def _end(self, scope: Scope, refund: Refund, refusal: Refused, *, owner: str) -> None:
-        """Write the refusal, if the refund is still ours to end: a late holder's no is nobody's news (P3)."""
+    async def _end(self, scope: Scope, refund: Refund, refusal: Refused, *, owner: str) -> Problem:
+        """Write the refusal and return what to say of it: the no of a late holder is nobody's news (P3)."""
         ended = refused(refund, reason=refusal.reason, source=Source.SEND, at=self.clock.now())
-        await self.writer.write(scope, refund, ended, only_if=held_by(owner))
+        written = await self.writer.write(scope, refund, ended, only_if=held_by(owner))
+        return RefundRefused.of(written) if isinstance(written, Refund) else _unknown(refund)
+
+
+def _unknown(refund: Refund) -> ProcessorOutcomeUnknown:
+    return ProcessorOutcomeUnknown(details={"outcome": "unknown", "refund_id": refund.id}, retry_after_seconds=2)
 
 
 async def _listed(gateway: Gateway, refund: Refund) -> GatewayRefund | None:

@@ -21,10 +21,10 @@ from app.payments.suspense import SuspenseMoney
 from app.refunds.evidence import moved
 from app.refunds.limits import refundable
 from app.refunds.models import HistoryEntry, Origin, Refund, RefundStatus, Source
-from app.refunds.problems import RefundBusy, RefundNotCancellable, RefundNotFound
+from app.refunds.problems import RefundBusy, RefundNotCancellable, RefundNotFound, RefundRefused
 from app.refunds.sending import RefundSending
 from app.refunds.store import UNSENT, RefundFilter, RefundStore
-from app.refunds.writing import NotWritten, RefundWriter
+from app.refunds.writing import RefundWriter
 from app.web.paging import Slice, Window
 
 _TRIES = 8
@@ -69,7 +69,7 @@ class Refunds:
         Raises:
             PaymentNotFound, PaymentNotRefundable, RefundWhileDisputed, RefundExceedsCaptured, RefundAmountInvalid,
             RefundCurrencyMismatch: nothing was reserved or sent.
-            RefundRefused, ProcessorCredentialsRefused: the processor said no; the reservation is free again.
+            RefundRefused: the processor said no, now or when the key was new; the reservation is free again.
             IdempotencyKeyReused: the key belongs to another request.
             RefundBusy: others keep refunding the payment.
         """
@@ -148,28 +148,27 @@ class Refunds:
             refund = await self.get_refund(scope, refund_id)
             if refund.status is not RefundStatus.REQUESTED or refund.sends:
                 raise RefundNotCancellable(details={"status": refund.status.value})
-            written = await self._give_up(scope, refund, source=Source.API)
+            at = self.clock.now()
+            ended = moved(refund, RefundStatus.CANCELLED, event="refund.cancelled", source=Source.API, at=at)
+            written = await self.writer.write(scope, refund, ended, only_if=UNSENT)
             if isinstance(written, Refund):
                 return written
         raise RefundBusy(retry_after_seconds=1)
 
     async def _send_now(self, scope: Scope, refund: Refund) -> Refund:
-        """Send a refund that its maker waits for; whatever stays open, the worker brings to an end."""
-        if refund.status is not RefundStatus.REQUESTED:
-            return refund
-        try:
-            return await self.sending.send_refund(scope, refund)
-        except (ProcessorOutcomeUnknown, ProcessorUnavailable):
-            return await self.get_refund(scope, refund.id)
-        except ProcessorCredentialsRefused:
-            # Whoever asked can be told now, so nothing is held back for a key that does not work.
-            freed = replace(refund, failure="processor_credentials_refused", request_key=None)
-            await self._give_up(scope, freed, source=Source.SEND)
-            raise
+        """Send a refund that its maker waits for; whatever stays open, the worker brings to an end.
 
-    async def _give_up(self, scope: Scope, refund: Refund, *, source: Source) -> Refund | NotWritten:
-        ended = moved(refund, RefundStatus.CANCELLED, event="refund.cancelled", source=source, at=self.clock.now())
-        return await self.writer.write(scope, refund, ended, only_if=UNSENT)
+        Others with the same key may be told of it at any moment, so it stays what they were told of: no answer frees it
+        or its key.
+        """
+        if refund.status is RefundStatus.REQUESTED:
+            try:
+                refund = await self.sending.send_refund(scope, refund)
+            except (ProcessorOutcomeUnknown, ProcessorUnavailable, ProcessorCredentialsRefused):
+                refund = await self.get_refund(scope, refund.id)
+        if refund.is_refused:
+            raise RefundRefused.of(refund)
+        return refund
 
     def _new(
         self,

@@ -105,6 +105,22 @@ async def test_a_payment_is_refunded_once_however_often_the_button_is_pressed(me
     assert "a <b>torn</b> page" in (await owner.follow(done)).words
 
 
+async def test_a_refund_that_the_processor_refused_can_be_tried_again_on_the_same_page(world, merchant, owner):
+    payment = await paid(merchant)
+    page = f"/dashboard/payments/{payment['id']}/refund"
+    balance = {"key_id": merchant.account["key_id"], "refund_balance": 1}
+    assert (await world.simulate("PUT", "/_sim/accounts/refunds", balance)).status == 200
+    form = (await owner.get(page)).form(page)
+    refused = await owner.ask("POST", form.action, form.fields)
+    assert (refused.status, refused.form(page).fields["amount"]) == (422, "500.00")
+    assert "nothing was given back. The button tries again. (refund_limit_crossed)" in refused.words
+    assert (await world.simulate("PUT", "/_sim/accounts/refunds", {**balance, "refund_balance": None})).status == 200
+    for _ in range(2):
+        done = await owner.ask("POST", form.action, refused.form(page).fields)
+        assert done.status == 303
+    assert (await merchant.wait_for(payment["id"], "refunded"))["amount_refunded"] == 50_000
+
+
 async def test_a_payment_is_captured_cancelled_and_looked_at_again(merchant, owner):
     held = await merchant.create_payment(capture_method="manual")
     await merchant.pay(held, method="card", outcome="success")

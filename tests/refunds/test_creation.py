@@ -1,4 +1,4 @@
-"""Refunds as a merchant asks for them (C4, C5, C11, C12, A6, A7, A8, A9, A11, S13)."""
+"""Refunds as a merchant asks for them (C4, C5, C11, C12, A6, A7, A8, A9, I13, R10, S13)."""
 
 import asyncio
 
@@ -188,31 +188,36 @@ async def test_a9_a_second_holder_of_the_key_finds_the_refund_of_the_first(desk,
     await desk.assert_sound(payment)
 
 
-async def test_a11_a_refusal_frees_the_amount_and_the_key(desk, shop):
+async def test_i13_a_refusal_frees_the_amount_and_keeps_the_key(desk, shop):
     payment = await desk.paid()
     await desk.policy(refund_balance=1_000)
     refused = await desk.refund(payment, 20_000, key="k-1")
     assert (refused.status, refused.code) == (409, "refund_refused")
-    assert refused.json["error"]["details"]["reason"] == "refund_limit_crossed"
     (ended,) = await desk.all(payment)
+    assert refused.json["error"]["details"] == {"reason": "refund_limit_crossed", "refund_id": ended["id"]}
     assert (ended["status"], ended["failure"]) == ("failed", "refund_limit_crossed")
     assert await desk.events(ended) == ["refund.created", "refund.failed"]
     await desk.assert_sound(payment)
     await desk.policy(refund_balance=None)
-    made = await desk.refund(payment, AMOUNT, key="k-1")
+    again = await desk.refund(payment, 20_000, key="k-1")
+    assert (again.status, again.json["error"]["details"]) == (409, refused.json["error"]["details"])
+    made = await desk.refund(payment, AMOUNT, key="k-2")
     assert (made.status, made.data["status"]) == (201, "processed")
+    assert len(await desk.at_processor()) == 1
     assert await desk.work() == []
     await desk.assert_sound(payment)
 
 
-async def test_r10_a_key_that_the_processor_refuses_holds_nothing_back(desk, shop):
+async def test_r10_a_refund_waits_for_the_key_that_the_processor_takes(desk, shop):
     payment = await desk.paid()
     await shop.fault("POST /v1/payments/{id}/refund", "unauthorized_string", times=1)
-    answer = await desk.refund(payment, AMOUNT, key="k-1")
-    assert (answer.status, answer.code) == (409, "processor_credentials_refused")
-    (ended,) = await desk.all(payment)
-    assert (ended["status"], ended["failure"]) == ("cancelled", "processor_credentials_refused")
-    assert (await desk.refund(payment, AMOUNT, key="k-1")).data["status"] == "processed"
+    first = await desk.refund(payment, 20_000, key="k-1")
+    assert (first.status, first.data["status"]) == (201, "requested")
+    assert (await desk.stored(first.data)).sends == 0
+    await desk.assert_sound(payment)
+    assert await desk.work() == []
+    (refund,) = await desk.all(payment)
+    assert (refund["id"], refund["status"]) == (first.data["id"], "processed")
     await desk.assert_sound(payment)
 
 

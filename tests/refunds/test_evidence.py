@@ -98,7 +98,9 @@ def test_money_that_went_back_against_our_belief_is_a_refund_of_its_own():
         assert not is_about(ended, snapshot(Said.PROCESSED))
 
 
-def test_a11_a_refusal_ends_the_refund_says_why_and_frees_the_key():
+def test_i13_a_refusal_ends_the_refund_says_why_and_leaves_it_its_key():
     said_no = refused(refund(), reason="refund_limit_crossed", source=Source.SEND, at=LATER)
-    assert (said_no.status, said_no.failure, said_no.request_key) == (RefundStatus.FAILED, "refund_limit_crossed", None)
+    assert (said_no.failure, said_no.request_key) == ("refund_limit_crossed", "k-1")
+    assert said_no.is_refused
+    assert not replace(said_no, gateway_refund_id="rfnd_A").is_refused
     assert (said_no.version, said_no.history[-1].event) == (2, "refund.refused")

@@ -9,6 +9,7 @@ from app.gateways.port import DuplicateReceipt, Refused
 from app.payments.problems import ProcessorOutcomeUnknown
 from app.refunds.models import RefundStatus
 from app.refunds.problems import RefundRefused
+from app.refunds.service import NewRefund
 from tests.payments.test_races import Meddling, OneGateway
 from tests.refunds.desk import LIST_ROUTE, REFUND_ROUTE
 from tests.stepped import AMOUNT
@@ -212,9 +213,31 @@ async def test_p3_a_holder_whose_lease_went_to_another_can_not_end_the_refund_by
 
     shop.clock.advance(seconds=16 * 60)
     late = replace(sending, gateways=OneGateway(Meddling(gateway, "create_refund", taken_over)))
-    with pytest.raises(RefundRefused):
+    with pytest.raises(ProcessorOutcomeUnknown):
         await late.send_refund(scope, await desk.stored(refund))
     assert (await desk.stored(refund)).status is S.REQUESTED
+    await desk.assert_sound(payment)
+
+
+async def test_i13_who_meets_a_refund_that_another_heard_a_no_for_hears_it_too(desk, shop):
+    payment = await desk.paid()
+    refunds, scope = shop.wiring.refunds.refunds, shop.merchant.scope
+    await shop.fault(REFUND_ROUTE, "error_before")
+    refund = (await desk.refund(payment, 20_000, key="k-1")).data
+    stored = await desk.stored(refund)
+    await desk.policy(refund_balance=1)
+    shop.clock.advance(seconds=16 * 60)
+
+    class AfterAnother:
+        async def of(self, scope):
+            with pytest.raises(RefundRefused):
+                await refunds.sending.send_refund(scope, stored)
+            return await refunds.gateways.of(scope)
+
+    late = replace(refunds, sending=replace(refunds.sending, gateways=AfterAnother()))
+    with pytest.raises(RefundRefused) as heard:
+        await late.create_refund(scope, payment["id"], NewRefund(20_000), key="k-1", fingerprint=stored.fingerprint)
+    assert heard.value.details == {"reason": "refund_limit_crossed", "refund_id": refund["id"]}
     await desk.assert_sound(payment)
 
 

@@ -21,6 +21,7 @@ from app.recovery.sweeps import Sweeps
 from app.refunds.outcomes import RefundOutcomes
 from app.refunds.sending import RefundSending
 from app.refunds.store import RefundStore
+from app.refunds.writing import RefundWriter
 from tests.simulation import mutants_disputes as disputes
 from tests.simulation import mutants_money as money
 from tests.simulation import mutants_payments as payments
@@ -111,6 +112,7 @@ MUTANTS = (
     Mutant("refund_released_on_unknown", ("C6",), Cast({RefundSending: money.GivesUpUnknown}), Seen.WITHOUT_JANITOR),
     Mutant("refund_lease_ignored", ("P3", "C8"), Cast({RefundStore: money.SendsTogether})),
     Mutant("refund_key_forgotten", ("C6", "I13"), Cast({RefundStore: money.ForgetsKeys}, without=_NO_REFUND_KEY)),
+    Mutant("refused_key_freed", ("I13",), Cast({RefundWriter: money.FreesRefusedKeys})),
     Mutant("foreign_refund_not_counted", ("C10",), Cast({RefundOutcomes: money.IgnoresForeignRefunds})),
     Mutant("processed_refund_final", ("C9",), Cast({RefundOutcomes: money.ProcessedIsFinal})),
     Mutant(

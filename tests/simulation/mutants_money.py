@@ -22,6 +22,7 @@ from app.refunds.models import Refund, RefundStatus, Source
 from app.refunds.outcomes import Match, Recorded, RefundOutcomes
 from app.refunds.sending import RefundSending
 from app.refunds.store import RefundStore, _one
+from app.refunds.writing import NotWritten, RefundWriter
 from tests.simulation.loop import pause
 from tests.simulation.network import Account as Line
 
@@ -146,6 +147,14 @@ class GivesUpUnknown(RefundSending):
                 ended = refused(known, reason="unknown", source=Source.SEND, at=self.clock.now())
                 await self.writer.write(scope, known, ended)
             raise
+
+
+class FreesRefusedKeys(RefundWriter):
+    """Lets a key that the processor's refusal was the answer to be used again."""
+
+    async def write(self, scope: Any, before: Refund | None, after: Refund, **more: Any) -> Refund | NotWritten:
+        freed = replace(after, request_key=None) if after.is_refused else after
+        return await super().write(scope, before, freed, **more)
 
 
 class SendsTogether(RefundStore):

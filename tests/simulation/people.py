@@ -25,7 +25,7 @@ _TRIES = 400
 _PARTS = ((), (100,), (60, 60), (30, 50, 50), (70, 30), (20, 20, 20, 20, 40))
 """What a merchant gives back, in hundredths of the amount; some of it is too much."""
 _HONEST_NOS = {
-    *("refund_exceeds_captured", "refund_refused", "refund_amount_invalid", "payment_not_refundable"),
+    *("refund_exceeds_captured", "refund_amount_invalid", "payment_not_refundable"),
     "refund_while_disputed",
 }
 
@@ -145,6 +145,12 @@ class Merchant:
             self.world.answers.setdefault(key, []).append(reply.value.id.encode())
             if self.world.rng.random() < 0.1:
                 await insist(self.world, f"cancel {reply.value.id}", lambda house: _cancel(house, reply.value.id))
+        elif code == "refund_refused":
+            answers = self.world.answers.setdefault(key, [])
+            answers.append(reply.error.details["refund_id"].encode())
+            if len(answers) == 1:
+                # What was refused once may go through by now, but under another key.
+                await self.refund(number, amount)
         elif code not in _HONEST_NOS:
             self.world.broken_promises.append(f"C5: a refund of {self.payment_id} was answered {reply.error!r}")
 

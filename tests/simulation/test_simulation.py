@@ -40,7 +40,7 @@ def test_a1_a3_a4_a6_a9_a11_b1_b2_b7_b14_b16_b20_d8_a_mistake_about_payments_is_
 
 
 @pytest.mark.parametrize(("mutant", "janitor"), _cases(mutants_money))
-def test_c4_c6_c8_c9_c10_d4_d5_p2_p3_a_mistake_about_books_news_and_refunds_is_noticed(
+def test_c4_c6_c8_c9_c10_d4_d5_i13_p2_p3_a_mistake_about_books_news_and_refunds_is_noticed(
     mutant: Mutant, *, janitor: Janitor
 ) -> None:
     _assert_noticed(mutant, janitor=janitor)
