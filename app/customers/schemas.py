@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from app.customers.models import Customer, Erasure, ErasureState
+from app.customers.places import is_cursor
 from app.gateways.payer import Payer
 from app.kit.contacts import masked_email, masked_phone
 from app.kit.ids import Prefix
@@ -16,9 +17,19 @@ from app.web.paging import PageQuery
 
 
 class CustomerQuery(PageQuery):
-    """Which page of the customers."""
+    """Which page of the customers: behind or in front of a `next_cursor`, or of a customer's id.
 
-    prefix = Prefix.CUSTOMER
+    A `next_cursor` keeps its place; an id is where its customer stands now.
+    """
+
+    @field_validator("starting_after", "ending_before")
+    @classmethod
+    def refuse_other_cursors(cls, cursor: str | None) -> str | None:
+        """Refuse what names no place in this list."""
+        if cursor is not None and not is_cursor(cursor):
+            message = f"a cursor of this list is a next_cursor of it, or an id that starts with {Prefix.CUSTOMER}_"
+            raise ValueError(message)
+        return cursor
 
 
 class CustomerPaymentsQuery(PageQuery):

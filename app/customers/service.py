@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.customers.keys import CustomerKeys
 from app.customers.models import Customer
+from app.customers.places import cursor_of
 from app.customers.problems import CustomerNotFound
 from app.customers.store import CustomerStore
 from app.gateways.payer import Payer
@@ -42,7 +43,7 @@ class Customers:
     async def list_customers(self, scope: Scope, *, window: Window) -> Slice[Customer]:
         """Return one page of customers, who paid last first."""
         rows = await self.store.list_customers(scope, window=window)
-        return Slice.cut(rows, window, id_of=lambda customer: customer.id)
+        return Slice.cut(rows, window, id_of=cursor_of)
 
     async def list_known_by(self, scope: Scope, payer: Payer) -> Sequence[Customer]:
         """Return the customers who paid with exactly this address or number in its one spelling, at most MOST_FOUND."""

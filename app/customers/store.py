@@ -11,8 +11,8 @@ from pymongo.errors import DuplicateKeyError
 
 from app.customers.erasures_store import ErasureStore
 from app.customers.models import Customer, Erasure, Purchase, Turnover
+from app.customers.places import place, place_of
 from app.database import BY_MERCHANT, Collection, Database, Document, Index, Session
-from app.kit.clock import to_rfc3339
 from app.kit.scope import Mode, Scope
 from app.web.paging import Window
 
@@ -58,17 +58,20 @@ class CustomerStore:
         return None if row is None else await self.find_customer(scope, row["customer_id"])
 
     async def list_customers(self, scope: Scope, *, window: Window) -> list[Customer]:
-        """Return the rows of one page and one more, who paid last first; a cursor of nobody's shows none."""
-        cursor_id = window.starting_after or window.ending_before
-        if cursor_id is not None:
-            row = await self._customers.find_one({"_id": {"$eq": cursor_id}, **_in(scope)}, {"place": 1})
-            if row is None:
+        """Return the rows of one page and one more, who paid last first.
+
+        A cursor is that of a row, or a customer's id: then their place is looked up, and nobody's shows none.
+        """
+        cursor = window.starting_after or window.ending_before
+        if cursor is not None:
+            known = place_of(cursor) or await self._find_place(scope, cursor)
+            if known is None:
                 return []
-            name = "ending_before" if window.is_backward else "starting_after"
-            window = replace(window, **{name: row["place"]})
+            is_backward = window.is_backward
+            window = replace(window, ending_before=known) if is_backward else replace(window, starting_after=known)
         query = {"$and": [_in(scope), window.filter(field="place")]}
-        cursor = self._customers.find(query).sort(window.sort(field="place")).limit(window.fetch_limit)
-        return [_customer(document) async for document in cursor]
+        rows = self._customers.find(query).sort(window.sort(field="place")).limit(window.fetch_limit)
+        return [_customer(document) async for document in rows]
 
     async def list_known_by(self, scope: Scope, keys: Sequence[str], *, limit: int) -> list[Customer]:
         """Return the customers who have one of these keys, who paid last first."""
@@ -151,6 +154,10 @@ class CustomerStore:
                 return found
         return None
 
+    async def _find_place(self, scope: Scope, customer_id: str) -> str | None:
+        row = await self._customers.find_one({"_id": {"$eq": customer_id}, **_in(scope)}, {"place": 1})
+        return None if row is None else row["place"]
+
     @property
     def _customers(self) -> AsyncCollection[Document]:
         return self.database.collection(_CUSTOMERS)
@@ -164,11 +171,6 @@ def _in(scope: Scope) -> Document:
     return {"tenant": scope.tenant, "mode": scope.mode.value}
 
 
-def _place(last_paid_at: datetime, customer_id: str) -> str:
-    """Return what sorts customers by their last payment, and is nobody else's."""
-    return f"{to_rfc3339(last_paid_at)} {customer_id}"
-
-
 def _customer_to_document(scope: Scope, customer: Customer) -> Document:
     return {
         "_id": customer.id,
@@ -179,7 +181,7 @@ def _customer_to_document(scope: Scope, customer: Customer) -> Document:
         "named_at": customer.named_at,
         "first_paid_at": customer.first_paid_at,
         "last_paid_at": customer.last_paid_at,
-        "place": _place(customer.last_paid_at, customer.id),
+        "place": place(customer.last_paid_at, customer.id),
         "turnovers": [
             {"currency": currency, **_turnover_to_document(turnover)}
             for currency, turnover in sorted(customer.turnovers.items())

@@ -10,11 +10,12 @@ from starlette.responses import Response
 
 from app.auth.models import Permission
 from app.customers.models import Customer
+from app.customers.places import cursor_of, is_cursor
 from app.customers.problems import CustomerInDispute
 from app.customers.schemas import masked
 from app.dashboard.confirming import Question, ask
 from app.dashboard.door import HOME, Desk, desk_of
-from app.dashboard.listing import pager_of, window_of
+from app.dashboard.listing import pager_of, window_by, window_of
 from app.dashboard.route import DashboardRoute
 from app.gateways.payer import Payer
 from app.kit.contacts import EMAIL_LENGTH
@@ -28,9 +29,9 @@ router = APIRouter(route_class=DashboardRoute, include_in_schema=False, prefix=f
 @router.get("")
 async def dashboard_customers(request: Request) -> Response:
     """Show customers, who paid last first."""
-    desk, window = desk_of(request), window_of(request, Prefix.CUSTOMER)
+    desk, window = desk_of(request), window_by(request, is_cursor)
     found = await desk.door.customers.list_customers(desk.scope, window=window)
-    pager = pager_of(request, window, found, id_of=lambda customer: customer.id)
+    pager = pager_of(request, window, found, id_of=cursor_of)
     return await _list(desk, [shown(desk, customer) for customer in found.rows], pager=pager)
 
 

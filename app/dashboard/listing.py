@@ -31,11 +31,16 @@ class Pager:
 
 def window_of(request: Request, prefix: Prefix) -> Window:
     """Return the part of a list that an address asks for; a cursor of another sort of rows is not one."""
+    return window_by(request, lambda cursor: is_id(cursor, prefix))
+
+
+def window_by(request: Request, is_cursor: Callable[[str], bool]) -> Window:
+    """Return the part of a list whose cursors are not ids."""
     query = request.query_params
     after, before = (query.get(name, "") for name in _CURSORS[:2])
-    if is_id(before, prefix):
+    if is_cursor(before):
         return Window(limit=ROWS, ending_before=before)
-    return Window(limit=ROWS, starting_after=after if is_id(after, prefix) else None)
+    return Window(limit=ROWS, starting_after=after if is_cursor(after) else None)
 
 
 def pager_of(request: Request, window: Window, found: Slice[Row], *, id_of: Callable[[Row], str]) -> Pager:

@@ -32,7 +32,8 @@ class PageQuery(BaseModel):
 
     limit: Annotated[int, Field(ge=1, le=PAGE_LIMIT, description="Rows per page.")] = PAGE_DEFAULT
     starting_after: Annotated[
-        Cursor | None, Field(description="Id of the last row you have: the page continues behind it.")
+        Cursor | None,
+        Field(description="`next_cursor`, or the id of the last row you have: the page continues behind it."),
     ] = None
     ending_before: Annotated[
         Cursor | None, Field(description="Id of the first row you have: the page ends in front of it.")

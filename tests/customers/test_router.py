@@ -27,6 +27,24 @@ async def test_who_paid_last_is_first_and_pages_walk_on_from_a_customer(counter)
     assert nobody == {"items": [], "has_more": False, "next_cursor": None}
 
 
+async def test_a_walk_shows_everybody_once_also_when_its_last_row_pays_again_or_is_erased(counter):
+    people = [{"email": f"{number}@example.org", "contact": f"+9198123456{number}0"} for number in range(5)]
+    for who in people:
+        await counter.sell(who)
+    ask = counter.shop.merchant.ask
+    first = (await ask("GET", f"{LIST}?limit=2")).data
+    await counter.sell(people[3])
+    then = (await ask("GET", f"{LIST}?limit=2&starting_after={first['next_cursor']}")).data
+    await counter.erase(then["items"][1]["id"])
+    last = (await ask("GET", f"{LIST}?limit=2&starting_after={then['next_cursor']}")).data
+    walked = [row["email"] for page in (first, then, last) for row in page["items"]]
+    assert walked == [f"{number}@example.org" for number in (4, 3, 2, 1, 0)]
+    for bad in ("pmt_01KAQ7X2V8M3TZB5C6D9EFGHJK", "cus_1", f"{first['next_cursor']}0", first["next_cursor"].lower()):
+        refused = await ask("GET", f"{LIST}?ending_before={bad}")
+        said = (refused.status, refused.code, refused.json["error"]["param"])
+        assert said == (422, "validation_failed", "ending_before"), bad
+
+
 async def test_a_customer_is_shown_with_their_payments_by_pages(counter):
     made = [await counter.sell(ASHA) for _ in range(3)]
     await counter.sell(RAVI)
