@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from bson.binary import Binary
+from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
@@ -107,18 +108,27 @@ class IntentStore:
         document = await self._payments.find_one({**in_scope(scope), "idempotency.key": exactly(key)})
         return None if document is None else _claimed(document)
 
-    async def take_over_key(self, scope: Scope, payment_id: str, *, owner: str, new_owner: str) -> bool:
-        """Become the owner of a key whose holder's lease ran out by the database's clock; tell whether it worked."""
+    async def take_over_key(self, scope: Scope, payment_id: str, *, new_owner: str) -> ClaimedPayment | None:
+        """Become the owner of a payment's key whose lease is over by the database's clock, and return both as they are.
+
+        None means that somebody holds it, or that the payment has no key (any more).
+        """
         oldest = {"$subtract": ["$$NOW", KEY_LEASE_SECONDS * 1000]}
-        result = await self._payments.update_one(
+        document = await self._payments.find_one_and_update(
             {
                 **one_payment(scope, payment_id),
-                "idempotency.owner": owner,
+                "idempotency.owner": {"$type": "string"},
                 "$expr": {"$lt": ["$idempotency.leased_at", oldest]},
             },
             {"$set": {"idempotency.owner": new_owner}, "$currentDate": {"idempotency.leased_at": True}},
+            return_document=ReturnDocument.AFTER,
         )
-        return result.matched_count == 1
+        return None if document is None else _claimed(document)
+
+    async def has_key(self, scope: Scope, payment_id: str) -> bool:
+        """Tell whether a payment has a key, so that a request under that may be under way."""
+        has_owner = {**one_payment(scope, payment_id), "idempotency.owner": {"$type": "string"}}
+        return await self._payments.find_one(has_owner, {"_id": 1}) is not None
 
     async def release_key(self, scope: Scope, payment_id: str, *, owner: str) -> None:
         """End the lease early, so that the client's next try may go on at once; the key stays bound."""
@@ -139,7 +149,8 @@ class IntentStore:
     ) -> bool:
         """Write the fact that the order exists, once; tell whether this caller was the one (A4, A9).
 
-        `owner` is the key's owner as the caller knows it: a holder that lost its lease matches no document.
+        `owner` is the key's owner as the caller knows it: a holder that lost its lease matches no document. One who has
+        no answer to keep, the worker, lets go of the key, so that the client's next try may go on at once.
         """
         query = {
             **one_payment(scope, payment.id),
@@ -156,6 +167,8 @@ class IntentStore:
         }
         if response is not None:
             changes["idempotency.response"] = Binary(response)
+        elif owner is not None:
+            changes["idempotency.leased_at"] = _LONG_AGO
         result = await self._payments.update_one(query, {"$set": changes, "$inc": {"version": 1}})
         return result.matched_count == 1
 
@@ -172,7 +185,7 @@ class IntentStore:
     ) -> None:
         """Write that nobody knows whether the order exists, and let the key's next try go on at once.
 
-        `owner` is the key's owner as the caller knows it, None for a caller without the key: only the holder of the
+        `owner` is the key's owner as the caller knows it, None for a payment without a key: only the holder of the
         lease ends it, so that a client's request under way is not joined by a twin (A9).
         """
         query = {

@@ -188,14 +188,27 @@ class Payments:
     async def resume_order(self, scope: Scope, payment: Payment) -> Payment:
         """Bring a payment's missing order to a known state, for the worker's checks (A2, A3).
 
+        It holds the key meanwhile: a client's request at the same time would find no order either, and make a second.
+
         Raises:
+            PaymentBusy: a client's request is under way.
             ProcessorOutcomeUnknown, ProcessorUnavailable, ProcessorCredentialsRefused, PaymentRefused.
         """
         gateway = await self.gateways.of(scope)
-        order = await self._ask(scope, payment, gateway, is_new=False)
+        owner = self.ids.new(Prefix.LEASE)
+        held = await self.intents.take_over_key(scope, payment.id, new_owner=owner)
+        if held is None and await self.intents.has_key(scope, payment.id):
+            raise PaymentBusy(retry_after_seconds=1)
+        # As it is by now; one without a key, taken in from a backup, is nobody else's.
+        payment = payment if held is None else held.payment
+        if payment.order_state is OrderState.READY:
+            await self.intents.release_key(scope, payment.id, owner=owner)
+            return payment
+        holder = None if held is None else owner
+        order = await self._ask(scope, payment, gateway, is_new=False, owner=holder)
         ready = self._with_order(payment, order)
         await self.intents.record_order(
-            scope, ready, owner=None, response=None, next_check_at=self.clock.now() + FIRST_CHECK
+            scope, ready, owner=holder, response=None, next_check_at=self.clock.now() + FIRST_CHECK
         )
         return await self.get_payment(scope, payment.id)
 
@@ -203,17 +216,17 @@ class Payments:
         self, scope: Scope, claimed: ClaimedPayment, gateway: Gateway, *, claim: Claim, render: Render
     ) -> Created:
         """Answer a repeated key: replay, wait, or go on where the first request stopped."""
-        payment = claimed.payment
         if claimed.fingerprint != claim.fingerprint:
             raise IdempotencyKeyReused
+        # A duplicate that our own driver's retry ran into is our own row (G8).
+        if claimed.response is None and claimed.owner != claim.owner:
+            held = await self.intents.take_over_key(scope, claimed.payment.id, new_owner=claim.owner)
+            if held is None:
+                raise IdempotencyKeyInUse(retry_after_seconds=1)
+            claimed = held
         if claimed.response is not None:
             return Created(claimed.response, replayed=True)
-        # A duplicate that our own driver's retry ran into is our own row (G8).
-        is_ours = claimed.owner == claim.owner or await self.intents.take_over_key(
-            scope, payment.id, owner=claimed.owner, new_owner=claim.owner
-        )
-        if not is_ours:
-            raise IdempotencyKeyInUse(retry_after_seconds=1)
+        payment = claimed.payment
         if payment.order_state is OrderState.READY:
             return await self._answer_ready(scope, payment, claim=claim, render=render)
         return await self._open_order(scope, payment, gateway, claim=claim, render=render, is_new=False)

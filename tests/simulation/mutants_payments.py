@@ -11,7 +11,7 @@ from app.inbox.service import Inbox
 from app.inbox.store import LeaseLost
 from app.kit.errors import Problem
 from app.payments.documents import mutable_part
-from app.payments.intents import InsertResult, IntentStore
+from app.payments.intents import ClaimedPayment, InsertResult, IntentStore
 from app.payments.models import OrderState, Payment, PaymentStatus, Source
 from app.payments.outcomes import Outcomes, Recorded
 from app.payments.schedule import FIRST_CHECK
@@ -57,9 +57,9 @@ class ChecksThenInserts(IntentStore):
 class TakesKeysAtOnce(IntentStore):
     """Takes a key over from whoever works on it, without waiting for the end of the lease."""
 
-    async def take_over_key(self, scope: Any, payment_id: str, *, owner: str, new_owner: str) -> bool:
-        await self.release_key(scope, payment_id, owner=owner)
-        return await super().take_over_key(scope, payment_id, owner=owner, new_owner=new_owner)
+    async def take_over_key(self, scope: Any, payment_id: str, *, new_owner: str) -> ClaimedPayment | None:
+        await self._payments.update_one(one_payment(scope, payment_id), {"$set": {"idempotency.leased_at": None}})
+        return await super().take_over_key(scope, payment_id, new_owner=new_owner)
 
 
 class OverwritesOrders(IntentStore):
