@@ -173,8 +173,11 @@ class OutboxStore:
     async def postpone_item(
         self, scope: Scope, claimed: ClaimedItem, *, delay: timedelta, reason: str, is_failure: bool
     ) -> None:
-        """Make a claimed item due later; one that did not fail gets its try back. Raises LeaseLost."""
-        counted: Document = {} if is_failure else {"attempts": _plus("attempts", -1), "deferrals": _plus("deferrals")}
+        """Make a claimed item due later; one that did not fail begins to count its tries anew. Raises LeaseLost.
+
+        What looks again every hour for days fails now and then; only failures in a row say that it can't be done.
+        """
+        counted: Document = {} if is_failure else {"attempts": 0, "deferrals": _plus("deferrals")}
         later = {"$add": ["$$NOW", _milliseconds(delay)]}
         await self._write(scope, claimed, {**counted, "due_at": later, "reason": {"$literal": reason}})
 

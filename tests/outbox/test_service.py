@@ -167,17 +167,15 @@ async def test_a_lane_gives_only_its_own_items(box):
     assert await box.store.claim_due_item(Lane.BULK, owner="lse_1") is not None
 
 
-async def test_what_did_not_fail_gets_its_try_back(box):
+async def test_what_did_not_fail_begins_to_count_its_tries_anew(box):
     item = await box.job()
-    claimed = await box.store.claim_item(item.id, owner="lse_1")
-    await box.store.postpone_item(SHOP, claimed, delay=timedelta(seconds=9), reason="not_yet", is_failure=False)
-    later = await box.stored(item)
-    assert (later.attempts, later.deferrals, later.reason) == (0, 1, "not_yet")
-    await box.pass_time()
-    claimed = await box.store.claim_item(item.id, owner="lse_1")
-    await box.store.postpone_item(SHOP, claimed, delay=timedelta(seconds=9), reason="$x", is_failure=True)
-    later = await box.stored(item)
-    assert (later.attempts, later.deferrals, later.reason) == (1, 1, "$x")
+    for is_failure, counted in ((True, (1, 0)), (True, (2, 0)), (False, (0, 1)), (True, (1, 1)), (False, (0, 2))):
+        claimed = await box.store.claim_item(item.id, owner="lse_1")
+        soon = timedelta(seconds=9)
+        await box.store.postpone_item(SHOP, claimed, delay=soon, reason="$x", is_failure=is_failure)
+        later = await box.stored(item)
+        assert (later.attempts, later.deferrals, later.reason) == (*counted, "$x")
+        await box.pass_time()
 
 
 async def test_the_backlog_counts_what_waits_and_tells_since_when(box):
