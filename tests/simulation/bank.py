@@ -33,6 +33,8 @@ class Quarrel:
     created_at: datetime
     status: DisputeStatus = DisputeStatus.OPEN
     deducted: int = 0
+    moves: list[int] = field(default_factory=list)
+    """1 for each time that the money came back, -1 for each that it was taken."""
 
     def shown(self) -> GatewayDispute:
         """Return it as an answer."""
@@ -92,7 +94,9 @@ class Bank:
     def decide(self, made: Quarrel, status: DisputeStatus) -> None:
         """End it; what is lost is taken from the merchant, what is won after all comes back."""
         made.status = status
-        made.deducted = made.amount.minor if status is DisputeStatus.LOST else 0
+        before, made.deducted = made.deducted, made.amount.minor if status is DisputeStatus.LOST else 0
+        if made.deducted != before:
+            made.moves.append(-1 if made.deducted else 1)
         self._announce(status.value, made)
 
     def _announce(self, what: str, made: Quarrel, *payments: GatewayPayment) -> None:

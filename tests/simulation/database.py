@@ -15,6 +15,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import AutoReconnect, PyMongoError
 
 from app.database import _IN_TRANSACTION, Collection, Index
+from tests.simulation.cursor import Cursor, totals_of
 from tests.simulation.documents import Query, Rows, born, chosen, updated
 from tests.simulation.expressions import ABSENT, Document, NotSpoken, field_of
 from tests.simulation.keys import UniqueIndex, conflict, duplicate
@@ -210,7 +211,7 @@ class Commands:
         view = await self._reach(session)
         return next(iter(chosen(view.rows(self.name), _filter(query), self.database.now(), sort=sort)), None)
 
-    def find(self, query: Query | None = None, projection: Any = None, **options: Any) -> "Cursor":
+    def find(self, query: Query | None = None, projection: Any = None, **options: Any) -> Cursor:
         """Return a cursor over the matches."""
         return Cursor(self, query or {}, **options)
 
@@ -225,6 +226,13 @@ class Commands:
         rows = chosen(view.rows(self.name), query or {}, self.database.now())
         found = (field_of(row, key.split(".")) for row in rows)
         return list(dict.fromkeys(value for value in found if value is not ABSENT))
+
+    async def aggregate(self, pipeline: Sequence[Document], *, session: Transaction | None = None, **_: Any) -> Cursor:
+        """Return a cursor over the totals of the matches: all of them in one group, of sums."""
+        match, group = pipeline
+        if match.keys() != {"$match"} or group.keys() != {"$group"} or group["$group"]["_id"] is not None:
+            raise NotSpoken(str(pipeline))
+        return Cursor(self, match["$match"], session, totals=group["$group"])
 
     async def insert_one(self, document: Document, *, session: Transaction | None = None) -> Any:
         """Insert a document. Raises DuplicateKeyError."""
@@ -299,10 +307,12 @@ class Commands:
         self._answer(session)
         return SimpleNamespace()
 
-    async def read(self, query: Query, cursor: "Cursor", session: Transaction | None) -> list[Document]:
+    async def read(self, query: Query, cursor: Cursor, session: Transaction | None) -> list[Document]:
         """Return what a cursor walks over."""
         view = await self._reach(session)
         rows = chosen(view.rows(self.name), query, self.database.now(), sort=cursor.order)[cursor.skipped :]
+        if cursor.totals is not None:
+            return totals_of(rows, cursor.totals, self.database.now())
         return rows[: cursor.most] if cursor.most else rows
 
     async def _reach(self, session: Transaction | None) -> Database | Transaction:
@@ -351,41 +361,6 @@ class Commands:
         after.setdefault("_id", f"made-{self.database.commits}-{len(view.rows(self.name))}")
         self._insert(view, after)
         return None, after
-
-
-@dataclass(slots=True)
-class Cursor:
-    """A find that is carried out when it is first read."""
-
-    commands: Commands
-    query: Query
-    session: Transaction | None = None
-    order: Sequence[tuple[str, int]] = ()
-    skipped: int = 0
-    most: int = 0
-
-    def sort(self, key: Any, direction: int = 1) -> "Cursor":
-        """Order the matches."""
-        self.order = [(key, direction)] if isinstance(key, str) else list(key)
-        return self
-
-    def skip(self, count: int) -> "Cursor":
-        """Leave out the first ones."""
-        self.skipped = count
-        return self
-
-    def limit(self, count: int) -> "Cursor":
-        """Read at most so many; zero means all."""
-        self.most = count
-        return self
-
-    async def to_list(self, length: int | None = None) -> list[Document]:
-        """Return the rest."""
-        return await self.commands.read(self.query, self, self.session)
-
-    async def __aiter__(self) -> Any:
-        for row in await self.to_list():
-            yield row
 
 
 def _filter(query: Any) -> Query:

@@ -37,6 +37,8 @@ from app.recovery.sweeps import FOREIGN_SECONDS, Sweeps
 from app.recovery.tasks import Lease
 from app.refunds.service import Refunds
 from app.refunds.tasks import RefundChecks, RefundJobs
+from app.settlements.reconciling import IN_VAIN_SECONDS
+from app.settlements.tasks import SettlementJobs
 from app.tenants.service import Merchants
 from app.tenants.vault import Vault
 from app.wiring import COLLECTIONS
@@ -108,7 +110,8 @@ class House:
             # Nobody in the simulation asks to be sent anywhere after paying.
             "check_return_url": _nothing,
             "owner": owner,
-            # What a process knows of orders that are nobody's dies with it.
+            # What a process knows of orders and payments that are nobody's dies with it.
+            "in_vain": TtlCache[tuple[str, Mode, str], bool](world.clock, IN_VAIN_SECONDS),
             "foreign": TtlCache[tuple[str, Mode, str], bool](world.clock, FOREIGN_SECONDS),
         }
         self._built[Lease] = self[Leases]
@@ -129,7 +132,7 @@ class House:
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return how the outbox's jobs are done, as wiring collects it from the rooms."""
-        return self[RefundJobs].handlers()
+        return {**self[RefundJobs].handlers(), **self[SettlementJobs].handlers()}
 
     @property
     def payments(self) -> Payments:

@@ -23,6 +23,7 @@ def money_violations(world: "World") -> Iterator[Violation]:
     yield from i8_i9_refunds_agree(world)
     yield from i10_counters_agree(world)
     yield from disputes_agree(world)
+    yield from settlements_agree(world)
 
 
 def i2_one_entry_per_capture(world: "World") -> Iterator[Violation]:
@@ -55,6 +56,9 @@ def i4_books_balance(world: "World") -> Iterator[Violation]:
         made.amount.minor for made in world.processor.repayments.values() if made.status is RefundStatus.PROCESSED
     )
     held -= sum(quarrel.deducted for quarrel in world.processor.bank.rows.values())
+    if (said := balance_of(world, Account.BANK)) != (paid := world.processor.till.paid):
+        yield Violation("I4", f"the books say that the bank has {said}, it has {paid}")
+    held -= paid
     if (said := balance_of(world, Account.PROCESSOR_RECEIVABLE)) != held and "refunds" in world.database.tables:
         yield Violation("I4", f"the books say that the processor holds {said}, it holds {held}")
     apart = sum(
@@ -161,12 +165,43 @@ def disputes_agree(world: "World") -> Iterator[Violation]:
             yield Violation("C11", f"{row['payment_id']} has {state} of {quarrel.id}", about(quarrel.id))
 
 
+def settlements_agree(world: "World") -> Iterator[Violation]:
+    """R9: each payout is here once, as it is at the processor, and its lines agree but for what people must look at."""
+    rows = list(world.database.rows("settlements").values())
+    known = Counter(row["gateway_settlement_id"] for row in rows)
+    by_id = {row["gateway_settlement_id"]: row for row in rows}
+    findings: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    for line in world.database.rows("settlement_lines").values():
+        findings.setdefault(line["settlement_id"], []).append((line["entity_id"], tuple(line["findings"])))
+    for made in world.processor.till.rows.values():
+        row = by_id.get(made.id)
+        if row is None or known[made.id] != 1 or (row["status"], row["amount"]) != (made.status, made.amount):
+            said = row and (row["status"], row["amount"])
+            yield Violation(
+                "R9", f"{made.id} is {made.status}, {made.amount}; here {known[made.id]} as {said}", about(made.id)
+            )
+        if row is not None and (moves := _moves_of(world, made.id)) > 2 * made.tries - (made.status == "processed"):
+            yield Violation("I2", f"{made.id} was paid {made.tries} times, and moved {moves} times", about(made.id))
+        if row is not None and made.status == "processed":
+            expected = sorted((part.entity_id, ("unexplained",) * part.is_odd) for part in made.parts)
+            if (found := sorted(findings.get(row["_id"], []))) != expected:
+                yield Violation("R9", f"{made.id} is made of {expected}, here of {found}", about(made.id))
+            agreement = "differs" if any(part.is_odd for part in made.parts) else "agreed"
+            if row["agreement"] != agreement:
+                yield Violation("R9", f"{made.id} {row['agreement']}, and should have {agreement}", about(made.id))
+
+
 _STATES = {
     DisputeStatus.OPEN: "open",
     DisputeStatus.UNDER_REVIEW: "open",
     DisputeStatus.WON: "won",
     DisputeStatus.LOST: "lost",
 }
+
+
+def _moves_of(world: "World", gateway_settlement_id: str) -> int:
+    causes = (row["cause"] for row in _entries(world) if row["cause"]["kind"] == CauseKind.SETTLEMENT.value)
+    return sum(cause["id"].partition("/")[0] == gateway_settlement_id for cause in causes)
 
 
 def balance_of(world: "World", account: Account) -> int:

@@ -22,9 +22,13 @@ from app.refunds.outcomes import RefundOutcomes
 from app.refunds.sending import RefundSending
 from app.refunds.store import RefundStore
 from app.refunds.writing import RefundWriter
+from app.settlements.outcomes import SettlementOutcomes
+from app.settlements.reconciling import Reconciling
+from app.settlements.store import LineStore
 from tests.simulation import mutants_disputes as disputes
 from tests.simulation import mutants_money as money
 from tests.simulation import mutants_payments as payments
+from tests.simulation import mutants_settlements as settlements
 from tests.simulation import mutants_sweeps as sweeps
 from tests.simulation.house import Cast, Janitor
 
@@ -81,6 +85,7 @@ MUTANTS = (
     Mutant("no_unique_receipt", ("A3", "A5"), Cast(account=payments.ForgetsReceipts)),
     Mutant("check_then_insert", ("A6",), Cast({IntentStore: payments.ChecksThenInserts}, without=_NO_KEY_INDEX)),
     Mutant("lease_taken_at_once", ("A9",), Cast({IntentStore: payments.TakesKeysAtOnce}), Seen.WITH_JANITOR),
+    Mutant("order_looked_for_beside_the_key", ("I3",), Cast({Payments: payments.LooksBesideTheKey}), Seen.WITH_JANITOR),
     Mutant("order_overwritten", ("A4",), Cast({IntentStore: payments.OverwritesOrders}), Seen.WITH_JANITOR),
     Mutant("answer_rendered_anew", ("I13",), Cast({Payments: payments.RendersAnew})),
     Mutant("key_bound_before_validation", ("A11",), Cast({Payments: payments.BindsBeforeChecking})),
@@ -101,7 +106,7 @@ MUTANTS = (
     Mutant("work_marked_before_done", ("P2",), Cast({OutboxRunner: money.MarksBeforeDoing}), Seen.WITHOUT_JANITOR),
     Mutant("refund_read_modify_write", ("C4",), Cast({RefundableStore: money.ReadsThenReserves})),
     Mutant("reservation_not_released", ("C9", "I10"), Cast({RefundableStore: money.KeepsReservations})),
-    Mutant("refund_without_key", ("C6",), Cast(account=money.SendsNewKeys), Seen.WITH_JANITOR),
+    Mutant("refund_without_key", ("C6",), Cast(account=money.SendsNewKeys), Seen.WITHOUT_JANITOR),
     Mutant("refund_body_rebuilt", ("C6",), Cast({RefundSending: money.SendsNewBodies}), Seen.WITHOUT_JANITOR),
     Mutant(
         "refund_retried_without_looking",
@@ -134,6 +139,20 @@ MUTANTS = (
     Mutant("list_believed", ("D2",), Cast({Sweeps: sweeps.BelievesTheList}), Seen.WITH_SWEEPS),
     Mutant("orphans_left_in_the_list", ("A4",), Cast({Sweeps: sweeps.LeavesOrphans}), Seen.WITH_SWEEPS),
     Mutant("trouble_ends_the_walk", ("R9",), Cast({Sweeps: sweeps.TakesTroubleForTheEnd}), Seen.WITH_SWEEPS),
+    Mutant(
+        "old_payout_believed", ("D2",), Cast({SettlementOutcomes: settlements.BelievesOldPayouts}), Seen.WITH_SWEEPS
+    ),
+    Mutant("return_not_booked", ("I4",), Cast({Facts: settlements.BooksNoReturns}), Seen.WITH_SWEEPS),
+    Mutant("report_read_to_its_first_page", ("R9",), Cast({Reconciling: settlements.ReadsOnePage})),
+    Mutant(
+        "line_judged_without_asking",
+        ("R9",),
+        Cast({Reconciling: settlements.JudgesWithoutAsking}),
+        Seen.WITHOUT_JANITOR,
+    ),
+    Mutant(
+        "line_told_twice", ("R9",), Cast({LineStore: settlements.TellsLinesAgain}, without=frozenset({"tenant_line"}))
+    ),
     Mutant("no_reconciler", ("B2", "D8"), Cast(reconciles=False), Seen.WITH_JANITOR),
 )
 """Every mistake; `rows` names what each would break."""

@@ -62,6 +62,16 @@ class TakesKeysAtOnce(IntentStore):
         return await super().take_over_key(scope, payment_id, new_owner=new_owner)
 
 
+class LooksBesideTheKey(Payments):
+    """Looks for a missing order while a client's request may be doing so too."""
+
+    async def resume_order(self, scope: Any, payment: Payment) -> Payment:
+        order = await self._ask(scope, payment, await self.gateways.of(scope), is_new=False)
+        ready, due = self._with_order(payment, order), self.clock.now() + FIRST_CHECK
+        await self.intents.record_order(scope, ready, owner=None, response=None, next_check_at=due)
+        return await self.get_payment(scope, payment.id)
+
+
 class OverwritesOrders(IntentStore):
     """Writes the order that came last over the one that a client may have been shown."""
 

@@ -10,7 +10,7 @@ import json
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from app.database import refuse_inside_transaction
@@ -28,7 +28,7 @@ from app.gateways.port import (
     OutcomeUnknown,
     RefundRequest,
 )
-from app.gateways.settlement import GatewaySettlement
+from app.gateways.settlement import GatewaySettlement, SettlementRow
 from app.kit.money import Money
 from app.kit.scope import Scope
 from app.payments.intents import KEY_LEASE_SECONDS
@@ -95,7 +95,7 @@ class Account:
     second_refunds: set[str] = field(default_factory=set)
     on_page: Callable[[Swept, int, Listed[Any]], None] = lambda *_: None
     _looks: dict[Any, tuple[int, float]] = field(default_factory=dict)
-    _makers: dict[str, str] = field(default_factory=dict)
+    _overslept: set[str] = field(default_factory=set)
     key_id: str = "rzp_test_simulation"
 
     async def of(self, scope: Scope) -> "Account":
@@ -105,24 +105,21 @@ class Account:
     async def create_order(self, request: OrderRequest) -> GatewayOrder:
         """Make an order, and keep who made a second one of a payment without being to blame.
 
-        Nobody is when a request arrives after we gave up on it (A4), or when the janitor and a client's retry look at
-        the same time and both find nothing: they share no lease, and only one of the two orders is ever shown. Or when
-        a process sleeps past its lease between its look and its request (A9).
+        Nobody is when a request arrives after we gave up on it (A4), or when a process sleeps past its lease between
+        its look and its request (A9).
         """
         payment_id = request.notes["payment_id"]
-        maker, start = HOST.get().name, self.loop.time()
+        start = self.loop.time()
         seen, looked = self._looks.pop((asyncio.current_task(), payment_id), (0, start))
 
         def ask() -> GatewayOrder:
-            raced = self._orders_of(payment_id) > seen
-            overslept = "overslept " * (self.loop.time() - looked > KEY_LEASE_SECONDS)
-            makers = self._makers.get(payment_id, "") + overslept + maker
-            if raced and ("worker" in makers or "overslept" in makers):
+            if self.loop.time() - looked > KEY_LEASE_SECONDS:
+                self._overslept.add(payment_id)
+            if self._orders_of(payment_id) > seen and payment_id in self._overslept:
                 self.second_orders.add(payment_id)
-            self._makers[payment_id] = makers
             return self.processor.create_order(request)
 
-        if "worker" not in maker:
+        if "worker" not in HOST.get().name:
             self.asked_orders[payment_id] = self.asked_orders.get(payment_id, 0) + 1
         return await self._call("create_order", ask, lambda: self.second_orders.add(payment_id), payment_id)
 
@@ -209,8 +206,14 @@ class Account:
         return await self._page(Swept.DISPUTES, lambda: self.processor.bank.list(skip=skip), skip)
 
     async def list_settlements(self, *, since: datetime, until: datetime, skip: int = 0) -> Listed[GatewaySettlement]:
-        """Fetch a page of settlements: nothing is settled in these worlds."""
-        return await self._page(Swept.SETTLEMENTS, lambda: Listed((), is_last=True, next_skip=skip), skip)
+        """Fetch a page of settlements."""
+        ask = lambda: self.processor.till.list(since=since, until=until, skip=skip)  # noqa: E731
+        return await self._page(Swept.SETTLEMENTS, ask, skip)
+
+    async def list_settlement_rows(self, *, day: date, skip: int = 0) -> Listed[SettlementRow]:
+        """Fetch a page of the lines of a day's settlements."""
+        ask = lambda: self.processor.till.report(day=day, skip=skip)  # noqa: E731
+        return await self._call("list_settlement_rows", ask, None, day.isoformat(), f"from {skip}")
 
     async def _page(self, swept: Swept, ask: Callable[[], Listed[T]], skip: int) -> Listed[T]:
         listed = await self._call(f"list_{swept}", ask, None, swept.value, f"from {skip}")
@@ -317,7 +320,7 @@ class Mail:
         body = self.reader.seal(event)
         number = len(self.reader.events)
         about = [payment.id for payment in event.payments] + [refund.id for refund in event.refunds]
-        about += [dispute.id for dispute in event.disputes]
+        about += [dispute.id for dispute in event.disputes] + [settlement.id for settlement in event.settlements]
         if self.weather.event_lost and self.weather.rng.random() < self.weather.event_lost:
             # Not weather: an endpoint that the processor has disabled stays so.
             self.note("event", event.type, "will never come", *about)

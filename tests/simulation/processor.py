@@ -28,6 +28,7 @@ from app.gateways.port import (
 )
 from app.kit.money import Money
 from tests.simulation.bank import Bank
+from tests.simulation.settling import Till
 from tests.simulation.trail import Trail
 
 _FEE_PER_THOUSAND, _TAX_PER_HUNDRED = 20, 18
@@ -45,6 +46,7 @@ class Manners:
     walk_lag: timedelta = timedelta(0)
     page: int = 100
     refunds_at_once: bool = False
+    report_lag: timedelta = timedelta(0)
 
 
 @dataclass(slots=True)
@@ -132,11 +134,13 @@ class Processor:
     repayments: dict[str, Repayment] = field(default_factory=dict)
     trail: Trail = field(init=False)
     bank: Bank = field(init=False)
+    till: Till = field(init=False)
     _by_key: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.trail = Trail(self.now, self.manners.walk_lag, self.manners.page)
         self.bank = Bank(self.now, self.announce, self.trail)
+        self.till = Till(self, self.now, self.announce, self.trail, self.manners.report_lag)
 
     def create_order(self, request: OrderRequest) -> GatewayOrder:
         """Make an order."""

@@ -9,6 +9,7 @@ import structlog
 from tests.simulation.disputes import customers_banks
 from tests.simulation.house import Cast, Janitor
 from tests.simulation.invariants import violations
+from tests.simulation.payouts import payouts
 from tests.simulation.people import Merchant, settle, stray
 from tests.simulation.violation import Violation
 from tests.simulation.world import Note, World
@@ -69,6 +70,7 @@ def _play(world: World) -> int:
         world.start_outside(Merchant(world, number).live())
     world.start_outside(stray(world))
     world.start_outside(customers_banks(world))
+    world.start_outside(payouts(world))
     crash, tick = rng.choice((0.0, 0.01, 0.05)), rng.choice((0.01, 0.04, 0.1))
     # A storm that begins late meets money on its way back.
     steps, begin, storm = 0, rng.choice((0, 0, 150, 300)), rng.choice((100, 250, 500))

@@ -204,6 +204,21 @@ async def test_a_transaction_writes_all_or_nothing_and_the_slower_of_two_runs_ag
     assert (await rows.find_one({"_id": "a"}))["n"] == 7
 
 
+async def test_totals_are_as_with_mongod(real: Any, simulated: Simulated) -> None:
+    totals = {"_id": None, "rows": {"$sum": 1}, "n": {"$sum": "$n"}, "on": {"$sum": {"$cond": ["$on", 1, 0]}}}
+    for query in ({}, {"n": {"$gt": 1}}, {"n": {"$gt": 99}}):
+        found = [
+            await (await rows.aggregate([{"$match": query}, {"$group": totals}])).to_list()
+            for rows in (simulated.collection("rows"), real)
+        ]
+        assert found[0] == found[1], query
+    rows = simulated.collection("rows")
+    unspoken = ([{"$match": {}}, {"$sort": {"n": 1}}], [{"$match": {}}, {"$group": {"_id": "$s"}}])
+    for pipeline in (*unspoken, [{"$match": {}}, {"$group": {"_id": None, "most": {"$max": "$n"}}}]):
+        with pytest.raises(NotSpoken):
+            await (await rows.aggregate(pipeline)).to_list()
+
+
 async def test_an_operator_that_it_does_not_speak_is_never_passed_over(simulated: Simulated) -> None:
     rows = simulated.collection("rows")
     for query in ({"$where": "1"}, {"n": {"$mod": [2, 0]}}, {"$expr": {"$rand": {}}}):

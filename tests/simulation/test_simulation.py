@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.simulation import mutants_disputes, mutants_money, mutants_payments, mutants_sweeps
+from tests.simulation import mutants_disputes, mutants_money, mutants_payments, mutants_settlements, mutants_sweeps
 from tests.simulation.house import Janitor
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.scheduler import run
@@ -51,6 +51,11 @@ def test_b6_c11_d2_d5_d8_a_mistake_about_disputes_is_noticed(mutant: Mutant, *, 
     _assert_noticed(mutant, janitor=janitor)
 
 
+@pytest.mark.parametrize(("mutant", "janitor"), _cases(mutants_settlements))
+def test_d2_i4_r9_a_mistake_about_settlements_is_noticed(mutant: Mutant, *, janitor: Janitor) -> None:
+    _assert_noticed(mutant, janitor=janitor)
+
+
 @pytest.mark.parametrize(("mutant", "janitor"), _cases(mutants_sweeps))
 def test_a4_d2_d8_p2_p3_r9_a_mistake_about_walks_through_lists_is_noticed(mutant: Mutant, *, janitor: Janitor) -> None:
     _assert_noticed(mutant, janitor=janitor)
@@ -58,7 +63,7 @@ def test_a4_d2_d8_p2_p3_r9_a_mistake_about_walks_through_lists_is_noticed(mutant
 
 @pytest.mark.parametrize(
     "module",
-    [mutants_payments, mutants_money, mutants_disputes, mutants_sweeps],
+    [mutants_payments, mutants_money, mutants_disputes, mutants_settlements, mutants_sweeps],
     ids=lambda module: module.__name__,
 )
 def test_every_mistake_changes_what_the_product_does(module: ModuleType) -> None:

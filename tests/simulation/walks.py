@@ -86,13 +86,13 @@ class Walks:
             case Swept.DISPUTES:
                 return self._has(item.payment_id, captured=False)
             case Swept.SETTLEMENTS:
-                return False
+                return True
 
     def _unknown(self, swept: str, page: Page) -> list[str]:
         if swept == Swept.PAYMENTS:
             rows = ((item.id, self._row_of(item)) for item in page.ours)
             return [identity for identity, row in rows if row is None or identity not in row["attempt_ids"]]
-        known = self._refunds() if swept == Swept.REFUNDS else self._disputes()
+        known = _KNOWN[Swept(swept)](self)
         return [item.id for item in page.ours if item.id not in known]
 
     def _row_of(self, item: GatewayPayment) -> Document | None:
@@ -108,3 +108,13 @@ class Walks:
 
     def _disputes(self) -> set[str]:
         return {row["gateway_dispute_id"] for row in self.database.rows("disputes").values()}
+
+    def _settlements(self) -> set[str]:
+        return {row["gateway_settlement_id"] for row in self.database.rows("settlements").values()}
+
+
+_KNOWN = {
+    Swept.REFUNDS: Walks._refunds,
+    Swept.DISPUTES: Walks._disputes,
+    Swept.SETTLEMENTS: Walks._settlements,
+}

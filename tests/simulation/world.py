@@ -264,7 +264,7 @@ class World:
     # The processor's news
 
     def _announced(self, event: GatewayEvent) -> None:
-        told = (*event.payments, *event.refunds, *event.disputes)
+        told = (*event.payments, *event.refunds, *event.disputes, *event.settlements)
         about = [one.id for one in told]
         self.note("processor", event.type, *about)
         self.mail.send(event)
@@ -317,4 +317,5 @@ def _manners(rng: random.Random) -> Manners:
         refunds_at_once=rng.random() < 0.3,
         walk_lag=timedelta(seconds=rng.choice((0, 0, 30, 900))),
         page=rng.choice((1, 2, 5, 100)),
+        report_lag=timedelta(hours=rng.choice((0, 0, 1, 30))),
     )
