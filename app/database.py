@@ -19,7 +19,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.asynchronous.pool import AsyncConnection, Pool
-from pymongo.errors import CollectionInvalid, OperationFailure, PyMongoError
+from pymongo.errors import AutoReconnect, CollectionInvalid, OperationFailure, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference, SecondaryPreferred
@@ -127,10 +127,13 @@ class Collection:
 
 
 class _Pool(Pool):
-    """Connections of which no cancellation loses one.
+    """Connections of which no cancellation loses one, and none is kept from a moment in which it could do nothing.
 
     The driver forgets the socket it is connecting when it is cancelled, as by a client's own close or by a health
     check's time-out: the socket stays open until the garbage collector finds it.
+
+    It also asks a member only once, when it connects, whether it has sessions. One that was between two states, as
+    while it starts or rolls back, says no; as primary it would then refuse every transaction on that connection.
     """
 
     async def connect(self, handler: Any = None) -> AsyncConnection:
@@ -139,13 +142,19 @@ class _Pool(Pool):
         # Cancelled twice, nobody is left to hear how it failed, and the loop would complain of that.
         connecting.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            return await asyncio.shield(connecting)
+            connection = await asyncio.shield(connecting)
         except asyncio.CancelledError:
             await asyncio.wait([connecting], timeout=self.opts.connect_timeout)
             # What goes on after that has its socket in hand, and closes it itself.
             if not connecting.cancel() and not connecting.cancelled() and connecting.exception() is None:
                 await connecting.result().close_conn(None)
             raise
+        # The driver's own watch on a member says no hello here, and has no sessions.
+        if not self.is_sdam and connection.is_repl and not connection.supports_sessions:
+            await connection.close_conn(None)
+            message = "the member is neither primary nor secondary at the moment"
+            raise AutoReconnect(message)
+        return connection
 
 
 @dataclass(frozen=True, slots=True)

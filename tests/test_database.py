@@ -133,6 +133,33 @@ async def test_a_client_that_is_closed_while_it_connects_leaves_no_socket_open()
             assert connecting_to(port) <= before
 
 
+async def test_g9_a_connection_from_before_an_election_never_serves_a_transaction() -> None:
+    """The driver asks a member once, when it connects, whether it has sessions; one that is between states has none."""
+    mongod = EmbeddedMongod.ephemeral()
+    mongod.prepare()
+    mongod.spawn()
+    database = Database.connect(f"mongodb://127.0.0.1:{mongod.port}/?directConnection=true", name="early")
+    try:
+        async with asyncio.timeout(30):
+            while not await is_between_states(database):
+                await asyncio.sleep(0.05)
+        await asyncio.to_thread(mongod.wait_until_primary)
+        await database.await_primary(seconds=30, on_wait=str)
+        await database.transaction(lambda session: database.collection("things").insert_one({}, session=session))
+    finally:
+        await database.close()
+        mongod.close()
+
+
+async def is_between_states(database: Database) -> bool:
+    """Tell whether the member answers, and is no member of anything yet."""
+    try:
+        await database.ping()
+    except AutoReconnect as error:
+        return "neither primary nor secondary" in str(error)
+    return True
+
+
 def connecting_to(port: int) -> int:
     """Return how many sockets of this machine are connected, or about to be, to a port; the system counts them."""
     rows = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]

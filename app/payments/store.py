@@ -285,11 +285,18 @@ class PaymentStore:
         return moved
 
     async def add_history(self, scope: Scope, payment_id: str, *, entry: HistoryEntry) -> None:
-        """Write down an intent or a remark that moves nothing."""
-        await self._payments.update_one(
-            one_payment(scope, payment_id),
-            {"$push": pushed(entry), "$set": {"updated_at": entry.at}, "$inc": {"version": 1}},
-        )
+        """Write down an intent or a remark that moves nothing, with the status that the payment has then (I5).
+
+        Others may have moved the payment since the caller read it, and a history never goes back.
+        """
+        remark = {name: {"$literal": value} for name, value in history_to_document(entry).items()}
+        longer = {"$concatArrays": ["$history", [{**remark, "status": "$status"}]]}
+        changes = {
+            "history": {"$slice": [longer, -HISTORY_ENTRIES]},
+            "updated_at": entry.at,
+            "version": {"$add": ["$version", 1]},
+        }
+        await self._payments.update_one(one_payment(scope, payment_id), [{"$set": changes}])
 
     async def claim_due_check(self, *, at: datetime) -> Payment | None:
         """Take one payment whose check is due; a worker that dies gives it back when the lease runs out."""

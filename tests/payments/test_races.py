@@ -9,7 +9,7 @@ from app.gateways.port import AttemptStatus, Gateway
 from app.idempotency.service import IdempotencyKeyInUse
 from app.kit.clock import MovableClock
 from app.kit.money import Money
-from app.payments.models import OrderState, PaymentStatus, Source
+from app.payments.models import RANK, OrderState, PaymentStatus, Source
 from app.payments.problems import PaymentBusy, ProcessorOutcomeUnknown, ProcessorUnavailable, ReferenceTaken
 from app.payments.service import NewPayment
 from tests.payments.samples import snapshot
@@ -200,6 +200,23 @@ async def test_g12_a_payment_without_a_key_is_resumed_by_the_worker_alone(shop):
     stored = await unknown(shop)
     await shop.wiring.database.collection("payments").update_one({}, {"$unset": {"idempotency": ""}})
     assert (await shop.wiring.payments.resume_order(shop.merchant.scope, stored)).order_state is OrderState.READY
+
+
+async def test_i5_a_remark_is_written_with_the_status_that_the_payment_has_then(shop):
+    payment = (await shop.create(capture_method="manual")).data
+    await shop.verify(payment, await shop.pay(payment))
+    store, scope = shop.wiring.payments.store, shop.merchant.scope
+    outcomes = shop.wiring.outcomes
+
+    async def the_capture_is_told():
+        answer = await shop.merchant.ask("POST", f"/api/v1/payments/{payment['id']}/capture", key=new_key())
+        assert answer.status == 200, answer.body
+
+    late = replace(outcomes, store=Meddling(store, "add_history", the_capture_is_told))
+    await late.capture_payment(scope, payment["id"], amount=None)
+    captured = await shop.stored(payment["id"])
+    ranks = [RANK[entry.status] for entry in captured.history]
+    assert (ranks, captured.history[-1].event) == (sorted(ranks), "capture.requested")
 
 
 async def test_an_open_breaker_lets_the_worker_wait_too(shop):

@@ -9,7 +9,7 @@ import structlog
 from tests.simulation.disputes import customers_banks
 from tests.simulation.house import Cast, Janitor
 from tests.simulation.invariants import violations
-from tests.simulation.payouts import payouts
+from tests.simulation.payouts import operator, payouts
 from tests.simulation.people import Merchant, settle, stray
 from tests.simulation.violation import Violation
 from tests.simulation.world import Note, World
@@ -86,6 +86,7 @@ def _play(world: World) -> int:
             break
     world.note("sky", "clears")
     world.weather.is_clear = True
+    world.start_outside(operator(world))
     while steps < _STEPS and _turn(world):
         steps += 1
     return steps
