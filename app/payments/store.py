@@ -291,12 +291,9 @@ class PaymentStore:
         """
         remark = {name: {"$literal": value} for name, value in history_to_document(entry).items()}
         longer = {"$concatArrays": ["$history", [{**remark, "status": "$status"}]]}
-        changes = {
-            "history": {"$slice": [longer, -HISTORY_ENTRIES]},
-            "updated_at": entry.at,
-            "version": {"$add": ["$version", 1]},
-        }
-        await self._payments.update_one(one_payment(scope, payment_id), [{"$set": changes}])
+        changes = {"history": {"$slice": [longer, -HISTORY_ENTRIES]}, "version": {"$add": ["$version", 1]}}
+        changed_at = {"updated_at": entry.at}
+        await self._payments.update_one(one_payment(scope, payment_id), [{"$set": changes | changed_at}])
 
     async def claim_due_check(self, *, at: datetime) -> Payment | None:
         """Take one payment whose check is due; a worker that dies gives it back when the lease runs out."""
