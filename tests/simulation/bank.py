@@ -58,6 +58,7 @@ class Bank:
     trail: Trail
     rows: dict[str, Quarrel] = field(default_factory=dict)
     past: dict[str, list[DisputeStatus]] = field(default_factory=dict)
+    told: dict[str, list[GatewayEvent]] = field(default_factory=dict)
 
     def open(self, charge: "Charge") -> Quarrel:
         """Ask a captured payment's money back."""
@@ -99,18 +100,22 @@ class Bank:
             made.moves.append(-1 if made.deducted else 1)
         self._announce(status.value, made)
 
+    def tell_again(self, made: Quarrel) -> None:
+        """Repeat the first event of a dispute, as a day's retries do: it tells of what is over."""
+        self.announce(self.told[made.id][0])
+
     def _announce(self, what: str, made: Quarrel, *payments: GatewayPayment) -> None:
         self.trail.remember(made)
         self.past.setdefault(made.id, []).append(made.status)
-        self.announce(
-            GatewayEvent(
-                type=f"payment.dispute.{what}",
-                account_id=None,
-                created_at=self.now(),
-                payments=payments,
-                disputes=(made.shown(),),
-            )
+        event = GatewayEvent(
+            type=f"payment.dispute.{what}",
+            account_id=None,
+            created_at=self.now(),
+            payments=payments,
+            disputes=(made.shown(),),
         )
+        self.told.setdefault(made.id, []).append(event)
+        self.announce(event)
 
     def _known(self, dispute_id: str) -> Quarrel:
         if dispute_id not in self.rows:

@@ -40,6 +40,9 @@ async def quarrel(world: World, made: Quarrel) -> None:
     await world.sleep(world.rng.choice((600, 2 * _DAY)))
     if made.status in {DisputeStatus.OPEN, DisputeStatus.UNDER_REVIEW}:
         world.processor.bank.decide(made, world.rng.choice((DisputeStatus.WON, DisputeStatus.LOST)))
+    if world.rng.random() < 0.3:
+        await world.sleep(world.rng.choice((5, 600)))
+        world.processor.bank.tell_again(made)
     if made.status is DisputeStatus.LOST and world.janitor.checks and world.rng.random() < 0.3:
         # An old message can't move a dispute back, so this one is believed only when the processor is asked.
         await world.sleep(_DAY)
