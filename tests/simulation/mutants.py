@@ -86,7 +86,6 @@ MUTANTS = (
     Mutant("check_then_insert", ("A6",), Cast({IntentStore: payments.ChecksThenInserts}, without=_NO_KEY_INDEX)),
     Mutant("lease_taken_at_once", ("A9",), Cast({IntentStore: payments.TakesKeysAtOnce}), Seen.WITH_JANITOR),
     Mutant("order_looked_for_beside_the_key", ("I3",), Cast({Payments: payments.LooksBesideTheKey}), Seen.WITH_JANITOR),
-    Mutant("order_overwritten", ("A4",), Cast({IntentStore: payments.OverwritesOrders}), Seen.WITH_JANITOR),
     Mutant("answer_rendered_anew", ("I13",), Cast({Payments: payments.RendersAnew})),
     Mutant("key_bound_before_validation", ("A11",), Cast({Payments: payments.BindsBeforeChecking})),
     Mutant("unknown_taken_for_no", ("A12", "R5"), Cast({Payments: payments.TakesUnknownForNo})),

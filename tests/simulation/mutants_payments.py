@@ -72,18 +72,6 @@ class LooksBesideTheKey(Payments):
         return await self.get_payment(scope, payment.id)
 
 
-class OverwritesOrders(IntentStore):
-    """Writes the order that came last over the one that a client may have been shown."""
-
-    async def record_order(self, scope: Any, payment: Payment, *, response: bytes | None, **more: Any) -> bool:
-        changes = {"order_id": payment.order_id, "order_state": OrderState.READY.value}
-        if response is not None:
-            changes["idempotency.response"] = response
-        changes["next_check_at"] = more["next_check_at"]
-        await self._payments.update_one(one_payment(scope, payment.id), {"$set": changes, "$inc": {"version": 1}})
-        return True
-
-
 class RendersAnew(Payments):
     """Answers a repeated key with the payment as it is now, not with the bytes of the first answer."""
 
