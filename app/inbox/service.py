@@ -8,7 +8,7 @@ effect is never made unique by that id alone: `payments` merges monotonically, w
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import structlog
 from pymongo.errors import PyMongoError
@@ -270,6 +270,8 @@ class Inbox:
                 return await self._finish(claimed, event, EventState.IGNORED, reason="not_our_account")
             case SettlementMatch.APPLIED | SettlementMatch.UNCHANGED:
                 return EventState.APPLIED
+            case _:
+                assert_never(recorded.match)
 
     async def _learn(self, scope: Scope, snapshot: GatewayPayment, *, also: Also | None = None) -> Recorded:
         """Apply what an event says of a payment, also of one whose order we have yet to trace."""

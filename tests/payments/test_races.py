@@ -10,7 +10,13 @@ from app.idempotency.service import IdempotencyKeyInUse
 from app.kit.clock import MovableClock
 from app.kit.money import Money
 from app.payments.models import RANK, OrderState, PaymentStatus, Source
-from app.payments.problems import PaymentBusy, ProcessorOutcomeUnknown, ProcessorUnavailable, ReferenceTaken
+from app.payments.problems import (
+    PaymentBusy,
+    ProcessorCredentialsRefused,
+    ProcessorOutcomeUnknown,
+    ProcessorUnavailable,
+    ReferenceTaken,
+)
 from app.payments.service import NewPayment
 from tests.payments.samples import snapshot
 from tests.world import new_key
@@ -199,6 +205,9 @@ async def test_a9_who_takes_a_key_over_that_was_answered_meanwhile_repeats_the_a
 async def test_g12_a_payment_without_a_key_is_resumed_by_the_worker_alone(shop):
     stored = await unknown(shop)
     await shop.wiring.database.collection("payments").update_one({}, {"$unset": {"idempotency": ""}})
+    await shop.fault("POST /v1/orders", "unauthorized_string", times=1)
+    with pytest.raises(ProcessorCredentialsRefused):
+        await shop.wiring.payments.resume_order(shop.merchant.scope, stored)
     assert (await shop.wiring.payments.resume_order(shop.merchant.scope, stored)).order_state is OrderState.READY
 
 
