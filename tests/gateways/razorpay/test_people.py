@@ -57,10 +57,7 @@ def test_t6_a_mask_leaves_enough_to_recognise_whom_one_knows():
     said = PEOPLE.masked(body_of(payment=payment(**PERSON)))
     entity = said["payload"]["payment"]["entity"]
     assert (entity["email"], entity["contact"]) == ("a***@example.org", "+********5670")
-    assert (
-        PEOPLE.masked(body_of(payment=payment(email=True)))["payload"]["payment"]["entity"]["email"]
-        == MASK
-    )
+    assert PEOPLE.masked(body_of(payment=payment(email=True)))["payload"]["payment"]["entity"]["email"] == MASK
     assert (entity["vpa"], entity["upi"]) == ("a***@okbank", {"vpa": "a***@okbank", "flow": "collect"})
     assert entity["card"] == {"name": MASK, "last4": "1111", "network": "Visa", "iin": MASK}
     assert (entity["ip"], entity["billing_address"]) == (MASK, {"line1": MASK, "zipcode": MASK})
