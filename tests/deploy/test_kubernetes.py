@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+from base64 import b64decode
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -147,7 +149,7 @@ def test_every_command_is_one_that_the_image_has(overlay):
             case ["python", "-m", "app.cli", word, *_]:
                 started.add(word)
                 assert word in known, name
-            case ["python", "-m", "razorpay_simulator", *_] | ["mongod", *_]:
+            case ["python", "-m", "razorpay_simulator" | "postbox", *_] | ["mongod", *_]:
                 pass
             case other:
                 pytest.fail(f"{name}: {other}")
@@ -263,9 +265,29 @@ def test_production_refuses_to_start_when_one_of_them_is_missing(missing):
         Settings(_env_file=None, **given, **secrets)
 
 
-def test_development_starts_with_its_example():
+@pytest.fixture(scope="module")
+def development():
+    """The settings of a pod on a laptop, with what its secrets say."""
     given = {name.lower(): value for name, value in settings_of("development").items()}
-    assert Settings(_env_file=None, **given).uses_simulator
+    (secret,) = of_kind("development", "Secret")
+    return Settings(
+        _env_file=None, **given, **{name: b64decode(text).decode() for name, text in secret["data"].items()}
+    )
+
+
+def test_development_starts_with_its_example(development):
+    assert development.uses_simulator
+
+
+def test_what_development_sends_and_asks_goes_to_services_that_there_are(development):
+    there = {
+        (service["metadata"]["name"], port["port"])
+        for service in of_kind("development", "Service")
+        for port in service["spec"]["ports"]
+    }
+    addresses = [urlsplit(text) for text in (development.processor_url, development.sms_service.address)]
+    mail = development.mail_server
+    assert {(mail.host, mail.port), *((one.hostname, one.port) for one in addresses)} <= there
 
 
 @_EACH

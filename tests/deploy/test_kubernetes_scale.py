@@ -22,6 +22,12 @@ def policies_on(overlay, component):
     return [policy for policy in of_kind(overlay, "NetworkPolicy") if selects(policy["spec"]["podSelector"], labels)]
 
 
+def ports_out_of(overlay, component):
+    """Return the ports at which a component may reach anybody."""
+    rules = [rule for policy in policies_on(overlay, component) for rule in policy["spec"].get("egress", ())]
+    return {port["port"] for rule in rules for port in rule["ports"]}
+
+
 def peers(rules, side):
     return [peer for rule in rules for peer in rule[side]]
 
@@ -91,14 +97,16 @@ def test_nobody_reaches_a_worker_or_a_backup_but_the_scraper_the_worker_s_metric
 @_EACH
 def test_everybody_finds_names_and_who_needs_it_the_database(overlay):
     for component in ("api", "worker", "backup"):
-        open_ports = {
-            port["port"]
-            for policy in policies_on(overlay, component)
-            for rule in policy["spec"].get("egress", ())
-            for port in rule["ports"]
-        }
+        open_ports = ports_out_of(overlay, component)
         assert {53, 27017} <= open_ports
         assert (443 in open_ports) == (component != "backup")
+
+
+def test_the_worker_of_development_alone_reaches_the_postbox_which_reaches_nobody():
+    (policy,) = (found for found in policies_on("development", "postbox") if found["metadata"]["name"] == "postbox")
+    assert policy["spec"]["egress"] == []
+    for component in ("api", "worker", "backup"):
+        assert ({8025, 1025} <= ports_out_of("development", component)) == (component == "worker")
 
 
 @_EACH
