@@ -56,7 +56,7 @@ def settlements_of(
     reconciling = Reconciling(
         store=store,
         lines=lines,
-        books=Books(payments.store, refunds.store, disputes.store),
+        books=Books(payments.store, refunds.store, disputes.store, facts.ledger.store),
         outcomes=outcomes,
         payments=of_payments["outcomes"],
         gateways=payments.gateways,

@@ -221,7 +221,7 @@ class Payment:
 
 @dataclass(slots=True, kw_only=True)
 class Refund:
-    """Money on its way back."""
+    """Money on its way back. What it costs, `fee` with its `tax`, only the line of its settlement tells."""
 
     id: str
     payment_id: str
@@ -234,6 +234,8 @@ class Refund:
     status: RefundStatus = RefundStatus.PENDING
     speed_requested: str = "normal"
     speed_processed: str = "normal"
+    fee: int = 0
+    tax: int = 0
     acquirer_data: dict[str, str | None] = field(default_factory=lambda: {"arn": None})
 
     def to_wire(self) -> dict[str, Any]:

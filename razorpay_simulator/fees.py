@@ -7,3 +7,8 @@ def fee_and_tax(amount: int) -> tuple[int, int]:
     tax = base * 18 // 100
     fee = -(-base * 118 // 100)
     return min(fee, amount), tax
+
+
+def tax_in(fee: int) -> int:
+    """Return the tax that a fee includes: 590 gives 90."""
+    return fee * 18 // 118

@@ -53,12 +53,12 @@ class Row:
     Args:
         entity_id: the payment, the refund, or an adjustment of its own.
         type: which of them.
-        amount: what moved; a payment brings it without the fee.
+        amount: what moved; a payment brings it without the fee, a refund takes it with the fee.
         is_credit: whether the merchant gets it.
         created_at: when the payment, refund or adjustment was made.
         of_payment: the payment whose money it is; the wire shows it for refunds only.
         due: when it may be settled.
-        fee: what the processor keeps of it, with the tax.
+        fee: what the processor keeps beside, with the tax.
         tax: the part of the fee that is tax.
         is_on_hold: whether it must wait although it is due.
         is_missing: a fault: it counts, and no list shows it.
@@ -90,7 +90,7 @@ class Row:
     @property
     def debit(self) -> int:
         """Return what the merchant gives."""
-        return 0 if self.is_credit else self.amount
+        return 0 if self.is_credit else self.amount + self.fee
 
     @property
     def born(self) -> float:

@@ -23,12 +23,14 @@ class RefundPolicy:
         fails: whether the bank refuses them in the end.
         is_instant: whether `optimum` is kept; otherwise it falls back to normal.
         balance: the money available for refunds, None for plenty.
+        instant_fee: what one that is instant costs, in minor units, with its tax of 18 %. The price is made up.
     """
 
     seconds: float = 0.0
     fails: bool = False
     is_instant: bool = True
     balance: int | None = None
+    instant_fee: int = 590
 
 
 @dataclass(slots=True)

@@ -146,3 +146,19 @@ def transfer(cause: Cause, amount: Money, *, debit: Account, credit: Account, pa
     """Return the posting that books one amount from one account to another."""
     legs = (Leg(debit, Side.DEBIT, amount.minor), Leg(credit, Side.CREDIT, amount.minor))
     return Posting(cause, amount.currency, legs, payment_id)
+
+
+def fee(of: str, amount: int, *, tax: int, currency: str, payment_id: str | None) -> Posting:
+    """Return the posting of what the processor kept for something, by its id of that.
+
+    Args:
+        of: the processor's id of the payment or refund.
+        amount: what it kept, in minor units, `tax` included.
+        tax: the part of it that is tax.
+        currency: of both.
+        payment_id: the payment that it is about.
+    """
+    parts = ((Account.FEES, amount - tax), (Account.TAX, tax))
+    legs = tuple(Leg(account, Side.DEBIT, part) for account, part in parts if part)
+    legs = (*legs, Leg(Account.PROCESSOR_RECEIVABLE, Side.CREDIT, amount))
+    return Posting(Cause(CauseKind.FEE, of), currency, legs, payment_id)

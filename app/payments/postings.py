@@ -6,7 +6,7 @@ only authorised, lapsed or failed moves no money.
 """
 
 from app.kit.money import Money
-from app.ledger.models import Account, Cause, CauseKind, Leg, Posting, Side, transfer
+from app.ledger.models import Account, Cause, CauseKind, Posting, fee, transfer
 from app.payments.models import Attempt, Part, Payment, SuspenseEntry
 
 
@@ -49,15 +49,8 @@ def _capture(payment: Payment, attempt: Attempt) -> Posting:
 
 
 def _fee(payment: Payment, attempt: Attempt) -> Posting:
-    fee, tax = attempt.fee or 0, attempt.tax or 0
-    parts = ((Account.FEES, fee - tax), (Account.TAX, tax))
-    legs = tuple(Leg(account, Side.DEBIT, amount) for account, amount in parts if amount)
-    return Posting(
-        Cause(CauseKind.FEE, attempt.id),
-        _amount(attempt).currency,
-        (*legs, Leg(Account.PROCESSOR_RECEIVABLE, Side.CREDIT, fee)),
-        payment.id,
-    )
+    currency = _amount(attempt).currency
+    return fee(attempt.id, attempt.fee or 0, tax=attempt.tax or 0, currency=currency, payment_id=payment.id)
 
 
 def _has_fee(attempt: Attempt) -> bool:

@@ -11,11 +11,15 @@ from app.settlements.models import Finding
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known here of what a line is about; all None when it is nobody's."""
+    """What is known here of what a line is about; all None when it is nobody's.
+
+    `refund_fee` is what is booked already as the refund's fee, in minor units.
+    """
 
     payment: Payment | None = None
     refund: Refund | None = None
     dispute: Dispute | None = None
+    refund_fee: int | None = None
 
 
 def findings_of(row: SettlementRow, known: Known) -> tuple[Finding, ...]:
@@ -25,7 +29,7 @@ def findings_of(row: SettlementRow, known: Known) -> tuple[Finding, ...]:
             attempt = None if known.payment is None else known.payment.attempt(row.entity_id)
             return (Finding.UNKNOWN,) if attempt is None else _of_payment(row, attempt)
         case RowKind.REFUND:
-            return (Finding.UNKNOWN,) if known.refund is None else _of_refund(row, known.refund)
+            return (Finding.UNKNOWN,) if known.refund is None else _of_refund(row, known.refund, known.refund_fee)
         case RowKind.ADJUSTMENT if row.dispute_id is None:
             return (Finding.UNEXPLAINED,)
         case RowKind.ADJUSTMENT:
@@ -50,13 +54,15 @@ def _of_payment(row: SettlementRow, attempt: Attempt) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _of_refund(row: SettlementRow, refund: Refund) -> tuple[Finding, ...]:
+def _of_refund(row: SettlementRow, refund: Refund, booked_fee: int | None) -> tuple[Finding, ...]:
     if not (refund.is_accepted or _failed_since(row, refund)):
         return (Finding.NOT_BOOKED,)
     found = []
     if refund.money.currency == row.currency and refund.money.minor != row.amount:
         found.append(Finding.AMOUNT_DIFFERS)
-    # A refund that goes at once costs a fee.
+    # A refund that goes at once costs a fee, which its line is the first to tell.
+    if booked_fee not in {None, row.fee} or row.tax > row.fee:
+        found.append(Finding.FEE_DIFFERS)
     if row.debit - row.credit not in {row.amount, row.amount + row.fee}:
         found.append(Finding.SUM_DIFFERS)
     return tuple(found)

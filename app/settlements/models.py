@@ -62,7 +62,7 @@ class Finding(StrEnum):
 
     AMOUNT_DIFFERS = "amount_differs"
     FEE_DIFFERS = "fee_differs"
-    """The processor kept another fee, or another tax on it, than it had told with the payment."""
+    """The processor kept another fee, or another tax on it, than it had told with the payment, or before."""
 
     UNEXPLAINED = "unexplained"
     """An adjustment that names no dispute, such as a refund that a bank sent back after it was settled."""

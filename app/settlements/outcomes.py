@@ -1,6 +1,6 @@
 """How a settlement becomes known: webhook and list, both through `record_settlement` (D2)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import cast
@@ -15,6 +15,7 @@ from app.kit.faultpoints import faultpoint
 from app.kit.ids import Ids, Prefix
 from app.kit.money import Money
 from app.kit.scope import Scope
+from app.ledger.models import Posting
 from app.payments.facts import Facts
 from app.payments.store import Also
 from app.settlements.events import items
@@ -126,6 +127,20 @@ class SettlementOutcomes:
         if written:
             self.on_change(after, before)
         return written
+
+    async def book(self, scope: Scope, booked: Sequence[Posting]) -> None:
+        """Book what the lines of a settlement alone tell; what is booked already in the same way stays as it is.
+
+        Raises:
+            PostingConflict: something is booked in another way; nothing was written.
+        """
+        faultpoint("settlements.booking")
+
+        async def work(session: Session) -> None:
+            await self.facts.write(scope, postings=booked, at=self.clock.now(), session=session)
+
+        await self.database.transaction(work)
+        faultpoint("settlements.booked")
 
     def _merged(
         self, scope: Scope, before: Settlement | None, snapshot: GatewaySettlement, *, is_present: bool

@@ -1,7 +1,9 @@
 """What a settlement means in the books: pure. The processor holds less, and the bank more, by what it paid (D5)."""
 
-from app.ledger.models import Account, Cause, CauseKind, Posting, transfer
-from app.settlements.models import Settlement, SettlementStatus
+from collections.abc import Iterable, Iterator
+
+from app.ledger.models import Account, Cause, CauseKind, Posting, fee, transfer
+from app.settlements.models import Line, Settlement, SettlementStatus
 
 
 def postings(before: Settlement | None, after: Settlement) -> tuple[Posting, ...]:
@@ -24,3 +26,15 @@ def postings(before: Settlement | None, after: Settlement) -> tuple[Posting, ...
             credit=Account.PROCESSOR_RECEIVABLE if is_paid else Account.BANK,
         ),
     )
+
+
+def refund_fees(lines: Iterable[Line]) -> Iterator[Posting]:
+    """Yield what refunds cost that went at once: the processor tells it by their lines, and nowhere else.
+
+    A fee that the line shows without taking it is paid some other way.
+    """
+    for line in lines:
+        row = line.row
+        is_taken = row.fee and row.debit - row.credit == row.amount + row.fee
+        if line.refund_id is not None and is_taken and not line.findings:
+            yield fee(row.entity_id, row.fee, tax=row.tax, currency=row.currency, payment_id=line.payment_id)

@@ -4,7 +4,7 @@ The report is read page by page, and how far is written down: whoever is stopped
 there. A line that is read twice takes its own place (R9).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta, timezone
 
@@ -15,6 +15,8 @@ from app.kit.cache import TtlCache
 from app.kit.clock import Clock
 from app.kit.ids import Ids, Prefix
 from app.kit.scope import Mode, Scope
+from app.ledger.models import CauseKind
+from app.ledger.store import EntryStore
 from app.payments.asking import problem_of
 from app.payments.models import Payment, Source
 from app.payments.outcomes import Match, Outcomes
@@ -23,6 +25,7 @@ from app.refunds.store import RefundStore
 from app.settlements.matching import Known, findings_of
 from app.settlements.models import Line, Settlement, SettlementStatus
 from app.settlements.outcomes import SettlementOutcomes
+from app.settlements.postings import refund_fees
 from app.settlements.problems import SettlementBusy
 from app.settlements.store import LineStore, SettlementStore
 
@@ -37,6 +40,9 @@ _MOST_ASKED = 20
 _MOST_FAILURES = 3
 """After how many answers that did not come the rest of a page is left to the next reading."""
 
+_BOOKED_AT_ONCE = 100
+"""How many fees one transaction books at most: a page of the report has up to a thousand lines."""
+
 _TRIES = 8
 IN_VAIN_SECONDS = 24 * 3600.0
 """For how long nobody asks again about a payment of which the processor told nothing new."""
@@ -49,6 +55,7 @@ class Books:
     payments: PaymentStore
     refunds: RefundStore
     disputes: DisputeStore
+    entries: EntryStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +106,23 @@ class Reconciling:
                 raise problem_of(error) from None
             # The report is of everything that was settled that day.
             rows = [row for row in listed.items if row.settlement_id == settlement.gateway_settlement_id]
-            await self.lines.put_lines(scope, await self._compared(settlement, gateway, rows))
+            await self._keep(settlement, gateway, rows)
             skip, is_last = listed.next_skip, listed.is_last
 
-    async def _compared(self, settlement: Settlement, gateway: Gateway, rows: Sequence[SettlementRow]) -> list[Line]:
+    async def _keep(self, settlement: Settlement, gateway: Gateway, rows: Sequence[SettlementRow]) -> None:
+        """Book what the lines alone tell, then write them: whoever dies between the two reads the page again."""
+        scope = settlement.scope
+        refunds = _ids(rows, RowKind.REFUND)
+        fees = await self.books.entries.list_booked(scope, kind=CauseKind.FEE, cause_ids=refunds) if refunds else {}
+        lines = await self._compared(settlement, gateway, rows, fees)
+        told = [posting for posting in refund_fees(lines) if posting.cause.id not in fees]
+        for start in range(0, len(told), _BOOKED_AT_ONCE):
+            await self.outcomes.book(scope, told[start : start + _BOOKED_AT_ONCE])
+        await self.lines.put_lines(scope, lines)
+
+    async def _compared(
+        self, settlement: Settlement, gateway: Gateway, rows: Sequence[SettlementRow], fees: Mapping[str, int]
+    ) -> list[Line]:
         scope = settlement.scope
         payments = await self._payments(scope, gateway, rows)
         refunds = {
@@ -120,6 +140,7 @@ class Reconciling:
                 payment=payments.get(row.entity_id),
                 refund=refunds.get(row.entity_id),
                 dispute=disputes.get(row.dispute_id or ""),
+                refund_fee=fees.get(row.entity_id),
             )
             about = known.payment.id if known.payment is not None else None
             about = known.refund.payment_id if known.refund is not None else about

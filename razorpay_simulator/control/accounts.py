@@ -6,7 +6,9 @@ from razorpay_simulator.control.commands import ACCOUNT_FIELDS, Command, Control
 from razorpay_simulator.errors import bad_request
 from razorpay_simulator.world import Account
 
-_REFUND_FIELDS = frozenset({"refund_seconds", "refund_fails", "refund_is_instant", "refund_balance"})
+_REFUND_FIELDS = frozenset(
+    {"refund_seconds", "refund_fails", "refund_is_instant", "refund_balance", "refund_instant_fee"}
+)
 
 
 def _shown(account: Account) -> dict[str, Any]:
@@ -19,6 +21,7 @@ def _shown(account: Account) -> dict[str, Any]:
         "refund_fails": policy.fails,
         "refund_is_instant": policy.is_instant,
         "refund_balance": policy.balance,
+        "refund_instant_fee": policy.instant_fee,
     }
 
 
@@ -45,6 +48,7 @@ async def set_refund_policy(call: ControlCall) -> Any:
     policy.seconds = call.number("refund_seconds", policy.seconds)
     policy.fails = call.flag("refund_fails", default=policy.fails)
     policy.is_instant = call.flag("refund_is_instant", default=policy.is_instant)
+    policy.instant_fee = call.whole("refund_instant_fee", policy.instant_fee)
     if "refund_balance" in call.body:
         policy.balance = None if call.body["refund_balance"] is None else call.whole("refund_balance")
     return _shown(account)
@@ -63,7 +67,7 @@ COMMANDS = (
         method="PUT",
         path="/accounts/refunds",
         handler=set_refund_policy,
-        summary="How an account's refunds go: pending for how long, failing, instant, with what balance.",
+        summary="How an account's refunds go: pending for how long, failing, instant and its price, with what balance.",
         fields=ACCOUNT_FIELDS | _REFUND_FIELDS,
     ),
 )

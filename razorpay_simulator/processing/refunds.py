@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from razorpay_simulator.entities import Payment, PaymentStatus, Refund, RefundStatus
 from razorpay_simulator.errors import bad_request
+from razorpay_simulator.fees import tax_in
 from razorpay_simulator.processing import settlements
 from razorpay_simulator.world import Account, World
 
@@ -51,6 +52,7 @@ def refund(world: World, account: Account, payment: Payment, request: RefundRequ
     """Send money back; the checks have been made."""
     policy = account.refund_policy
     is_instant = request.speed == "optimum" and policy.is_instant
+    fee = policy.instant_fee if is_instant else 0
     made = Refund(
         id=world.ids.new("rfnd"),
         payment_id=payment.id,
@@ -62,6 +64,8 @@ def refund(world: World, account: Account, payment: Payment, request: RefundRequ
         receipt=request.receipt,
         speed_requested=request.speed,
         speed_processed="instant" if is_instant else "normal",
+        fee=fee,
+        tax=tax_in(fee),
     )
     account.refunds[made.id] = made
     account.refunds_by_payment.setdefault(payment.id, []).append(made)

@@ -1,9 +1,9 @@
 """What becomes of captured money: it waits, and is settled at T+2 working days (razorpay.md section 8).
 
 Once a working day everything that is due and not on hold becomes one settlement: payments without their fees, less
-refunds and lost disputes. These never go before their payment: they are in the settlement that brings it, or in a later
-one. What would come to nothing or less waits with all its rows. Everything is rupees: a payment in another currency is
-left out, with its refunds and disputes, as nothing here knows what it is worth in rupees.
+refunds with theirs and lost disputes. What takes money never goes before its payment: it is in the settlement that
+brings that, or in a later one. What would come to nothing or less waits with all its rows. Everything is rupees: a
+payment in another currency is left out, with its refunds and disputes, as nothing here knows its worth in rupees.
 
 Test accounts of the processor are never settled. Here they are, or nobody could try a reconciliation.
 """
@@ -57,6 +57,8 @@ def give_back(world: World, account: Account, refund: Refund) -> None:
         created_at=refund.created_at,
         of_payment=payment.id,
         due=world.clock.now(),
+        fee=refund.fee,
+        tax=refund.tax,
         notes=dict(refund.notes),
         origin=_origin(account, payment),
     )

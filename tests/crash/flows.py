@@ -99,11 +99,11 @@ def worked(*lanes: str, after_seconds: float = 0) -> Step:
     return work
 
 
-def refunded(amount: int | None = None) -> Step:
+def refunded(amount: int | None = None, **more: Any) -> Step:
     """Refund the payment, with the key that a repetition repeats."""
 
     async def refund(actor: Actor) -> None:
-        body = {} if amount is None else {"amount": amount}
+        body = more if amount is None else {"amount": amount, **more}
         path = f"/payments/{actor.shop.facts['payment']['id']}/refunds"
         status, data = await actor.ask("POST", path, body, key=f"crash-refund-{amount}")
         if status == 201:

@@ -4,7 +4,18 @@ from collections import Counter
 
 from app.settlements.events import RECONCILE
 from tests.crash.actor import Actor
-from tests.crash.flows import Flow, created, delivered, forgotten_events, paid, then, time_passed, verified, worked
+from tests.crash.flows import (
+    Flow,
+    created,
+    delivered,
+    forgotten_events,
+    paid,
+    refunded,
+    then,
+    time_passed,
+    verified,
+    worked,
+)
 
 _A_DAY_SECONDS = 86_401
 
@@ -29,7 +40,7 @@ async def compared_again(actor: Actor) -> None:
     await actor.work("outbox")
 
 
-_SETTLED = then(created(), paid(), verified, settled)
+_SETTLED = then(created(), paid(), verified, refunded(700, speed="optimum"), settled)
 _TOLD = then(_SETTLED, delivered("settlement.processed"))
 _BY_SWEEP = worked("enrolment", "sweeps", after_seconds=_A_DAY_SECONDS)
 SETTLEMENT_FLOWS = (
@@ -63,10 +74,25 @@ async def settlements_broken(actor: Actor) -> list[str]:
             broken.append(f"I5 {name} is {row['status']} here and {statuses[name]} there")
         if row["status"] == "processed" and row["agreement"] != "agreed" and row["_id"] not in waiting:
             broken.append(f"I14 {name} is {row['agreement']}, and nobody compares it")
+    broken += await _fees_broken(actor)
     return broken + [
         f"I2 {name} is booked as {amount}"
         for name, amount in (await _booked(actor)).items()
         if amount != (wanted[name] if statuses.get(name) == "processed" else 0)
+    ]
+
+
+async def _fees_broken(actor: Actor) -> list[str]:
+    """Return the refunds whose line tells a fee that is not booked."""
+    database = actor.wiring.database
+    query = {"tenant": actor.shop.tenant, "kind": "refund", "fee": {"$gt": 0}}
+    told = {line["entity_id"]: line["fee"] async for line in database.collection("settlement_lines").find(query)}
+    fees = database.collection("ledger_entries").find({"tenant": actor.shop.tenant, "cause.kind": "fee"})
+    booked = {entry["cause"]["id"]: entry["legs"][-1]["amount"] async for entry in fees}
+    return [
+        f"I2 the fee of {name} is {fee}, booked is {booked.get(name)}"
+        for name, fee in told.items()
+        if booked.get(name) != fee
     ]
 
 

@@ -139,6 +139,21 @@ async def test_a_refund_goes_with_its_payment_or_after_it(call):
     assert first["amount"] == total(rows)
 
 
+async def test_an_instant_refund_is_taken_with_its_fee(call):
+    await call.ok("PUT", "/_sim/accounts/refunds", {"refund_instant_fee": 118})
+    payment = await call.captured()
+    fast, fallen_back = [{"amount": 1000, "speed": "optimum"}] * 2
+    made = await call.ok("POST", f"/v1/payments/{payment['id']}/refund", fast)
+    await call.ok("PUT", "/_sim/accounts/refunds", {"refund_is_instant": False})
+    await call.ok("POST", f"/v1/payments/{payment['id']}/refund", fallen_back)
+    settlement = await settled(call)
+    rows = {row["entity_id"]: row for row in await recon(call, settlement) if row["type"] == "refund"}
+    told = {name: (row["amount"], row["fee"], row["tax"], row["debit"]) for name, row in rows.items()}
+    assert told.pop(made["id"]) == (1000, 118, 18, 1118)
+    assert list(told.values()) == [(1000, 0, 0, 1000)]
+    assert total(await recon(call, settlement)) == settlement["amount"]
+
+
 async def test_a_pending_refund_takes_nothing_yet_and_a_returned_one_brings_it_back(call):
     await call.ok("PUT", "/_sim/accounts/refunds", {"refund_seconds": 3600})
     payment = await call.captured(50_000)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from app.gateways.settlement import GatewaySettlement, GatewaySettlementStatus, RowKind, SettlementRow
 from app.kit.money import Money
 from app.kit.scope import Mode, Scope
-from app.settlements.models import Settlement, SettlementStatus, Tally
+from app.settlements.models import Finding, Line, Settlement, SettlementStatus, Tally
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SCOPE = Scope("mer_1", Mode.TEST)
@@ -57,4 +57,10 @@ def row(kind: RowKind = RowKind.PAYMENT, **fields: object) -> SettlementRow:
         settled_at=NOW,
         dispute_id="disp_1" if kind is RowKind.ADJUSTMENT else None,
     )
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+def line(told: SettlementRow, *findings: Finding, **fields: object) -> Line:
+    """Return a line as it is kept."""
+    made = Line(id="stn_1", scope=SCOPE, settlement_id="stl_1", row=told, findings=findings)
     return replace(made, **fields)  # type: ignore[arg-type]

@@ -67,6 +67,8 @@ def test_a_payment_s_line_is_compared_with_its_capture_and_its_fee(attempt, told
         (RefundStatus.PROCESSED, {"amount": 1, "debit": 1}, (F.AMOUNT_DIFFERS,)),
         (RefundStatus.PROCESSED, {"debit": AMOUNT - 1}, (F.SUM_DIFFERS,)),
         (RefundStatus.PROCESSED, {"credit": 1}, (F.SUM_DIFFERS,)),
+        (RefundStatus.PROCESSED, {"fee": 500}, ()),
+        (RefundStatus.PROCESSED, {"fee": 500, "tax": 501, "debit": AMOUNT + 500}, (F.FEE_DIFFERS,)),
     ],
 )
 def test_a_refund_s_line_is_compared_with_what_went_back(status, told, found):
@@ -74,6 +76,12 @@ def test_a_refund_s_line_is_compared_with_what_went_back(status, told, found):
     history = (failed,) if status is RefundStatus.FAILED else ()
     known = Known(refund=refund(status, money=Money(AMOUNT, "INR"), history=history))
     assert findings_of(row(RowKind.REFUND, **told), known) == found
+
+
+@pytest.mark.parametrize(("booked", "found"), [(None, ()), (590, ()), (0, (F.FEE_DIFFERS,)), (591, (F.FEE_DIFFERS,))])
+def test_the_fee_of_a_refund_that_went_at_once_is_what_was_booked_for_it_before(booked, found):
+    known = Known(refund=refund(RefundStatus.PROCESSED, money=Money(AMOUNT, "INR")), refund_fee=booked)
+    assert findings_of(row(RowKind.REFUND, fee=590, tax=90, debit=AMOUNT + 590), known) == found
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.ledger.models import fee
 from app.outbox.models import Lane
 from app.settlements.models import PATIENCE
 from tests.stepped import AMOUNT, stepped
@@ -287,6 +288,44 @@ async def test_c9_a_settlement_that_the_bank_returns_is_found_by_the_next_walk_a
     newest, oldest = (await shop.merchant.ask("GET", "/api/v1/settlements")).data["items"]
     assert (newest["agreement"], oldest["status"]) == ("agreed", "failed")
     assert (await balance(shop, "bank"), await balance(shop, "processor_receivable")) == (AMOUNT - FEE, 0)
+
+
+async def test_d5_what_an_instant_refund_cost_is_booked_once_and_nothing_stays_at_the_processor(shop):
+    payment, paid = await captured(shop)
+    await captured(shop)
+    asked = {"amount": 700, "speed": "optimum"}
+    await shop.world.simulate("POST", f"/_sim/payments/{paid}/refund", asked)
+    await settled(shop)
+    await swept(shop)
+    found = await compared(shop)
+    for _ in range(2):
+        await shop.merchant.ask("POST", f"/api/v1/settlements/{found['id']}/reconcile")
+        await compared(shop)
+    (refund,) = await lines(shop, found, kind="refund")
+    assert (refund["fee"], refund["tax"], refund["debit"], refund["findings"]) == (590, 90, 1290, [])
+    query = f"cause=fee&cause_id={refund['entity_id']}"
+    (entry,) = (await shop.merchant.ask("GET", f"/api/v1/ledger/entries?{query}")).data["items"]
+    assert entry["payment_id"] == payment["id"]
+    assert (found["agreement"], await balance(shop, "processor_receivable")) == ("agreed", 0)
+    assert (await balance(shop, "fees"), await balance(shop, "tax")) == (2 * (FEE - 180) + 500, 2 * 180 + 90)
+
+
+async def test_r7_a_fee_of_a_refund_that_changes_after_it_was_booked_is_named(shop):
+    _, paid = await captured(shop)
+    await captured(shop)
+    await shop.world.simulate("POST", f"/_sim/payments/{paid}/refund", {"amount": 700, "speed": "optimum"})
+    await settled(shop)
+    await swept(shop)
+    found = await compared(shop)
+    (refund,) = await lines(shop, found, kind="refund")
+    entries = shop.wiring.database.collection("ledger_entries")
+    await entries.delete_one({"cause.id": refund["entity_id"], "cause.kind": "fee"})
+    dearer = fee(refund["entity_id"], 700, tax=90, currency="INR", payment_id=refund["payment_id"])
+    await shop.wiring.settlements.outcomes.book(shop.merchant.scope, [dearer])
+    await shop.merchant.ask("POST", f"/api/v1/settlements/{found['id']}/reconcile")
+    assert (await compared(shop))["agreement"] == "differs"
+    (refund,) = await lines(shop, found, kind="refund")
+    assert refund["findings"] == ["fee_differs"]
 
 
 async def test_a_lost_dispute_is_an_adjustment_that_agrees(shop):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from app.gateways.port import DisputeStatus, RefundStatus
+from app.gateways.settlement import RowKind
 from app.ledger.models import Account, CauseKind
 from tests.simulation.violation import Violation, about
 
@@ -49,12 +50,13 @@ def i4_books_balance(world: "World") -> Iterator[Violation]:
     for row in _entries(world):
         if sum(leg["amount"] * (1 if leg["side"] == "debit" else -1) for leg in row["legs"]):
             yield Violation("I4", f"{row['_id']} does not balance", about(row["_id"]))
-    known_fees = {row["cause"]["id"] for row in _entries(world) if row["cause"]["kind"] == CauseKind.FEE.value}
+    known_fees = _known_fees(world)
     held = sum(charge.amount.minor for charge in world.processor.charges.values() if charge.captured_at)
     held -= sum(charge.fee or 0 for charge in world.processor.charges.values() if charge.id in known_fees)
     held -= sum(
         made.amount.minor for made in world.processor.repayments.values() if made.status is RefundStatus.PROCESSED
     )
+    held -= sum(made.fee for made in world.processor.repayments.values() if made.id in known_fees)
     held -= sum(quarrel.deducted for quarrel in world.processor.bank.rows.values())
     if (said := balance_of(world, Account.BANK)) != (paid := world.processor.till.paid):
         yield Violation("I4", f"the books say that the bank has {said}, it has {paid}")
@@ -183,6 +185,9 @@ def settlements_agree(world: "World") -> Iterator[Violation]:
         if row is not None and (moves := _moves_of(world, made.id)) > 2 * made.tries - (made.status == "processed"):
             yield Violation("I2", f"{made.id} was paid {made.tries} times, and moved {moves} times", about(made.id))
         if row is not None and made.status == "processed":
+            kept = {part.entity_id for part in made.parts if part.kind is RowKind.REFUND and part.fee}
+            for refund_id in sorted(kept - _known_fees(world)):
+                yield Violation("D5", f"the fee of {refund_id} is not booked", about(refund_id))
             expected = sorted((part.entity_id, ("unexplained",) * part.is_odd) for part in made.parts)
             if (found := sorted(findings.get(row["_id"], []))) != expected:
                 yield Violation("R9", f"{made.id} is made of {expected}, here of {found}", about(made.id))
@@ -202,6 +207,10 @@ _STATES = {
 def _moves_of(world: "World", gateway_settlement_id: str) -> int:
     causes = (row["cause"] for row in _entries(world) if row["cause"]["kind"] == CauseKind.SETTLEMENT.value)
     return sum(cause["id"].partition("/")[0] == gateway_settlement_id for cause in causes)
+
+
+def _known_fees(world: "World") -> set[str]:
+    return {row["cause"]["id"] for row in _entries(world) if row["cause"]["kind"] == CauseKind.FEE.value}
 
 
 def balance_of(world: "World", account: Account) -> int:

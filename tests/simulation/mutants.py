@@ -142,6 +142,7 @@ MUTANTS = (
         "old_payout_believed", ("D2",), Cast({SettlementOutcomes: settlements.BelievesOldPayouts}), Seen.WITH_SWEEPS
     ),
     Mutant("return_not_booked", ("I4",), Cast({Facts: settlements.BooksNoReturns}), Seen.WITH_SWEEPS),
+    Mutant("refund_fee_not_booked", ("D5",), Cast({SettlementOutcomes: settlements.BooksNoRefundFees})),
     Mutant("report_read_to_its_first_page", ("R9",), Cast({Reconciling: settlements.ReadsOnePage})),
     Mutant(
         "line_judged_without_asking",

@@ -27,12 +27,20 @@ class BooksNoReturns(Facts):
         return await super().write(scope, postings=kept, **more)
 
 
+class BooksNoRefundFees(SettlementOutcomes):
+    """Leaves out what a refund cost that went at once."""
+
+    async def book(self, scope: Any, booked: Any) -> None:
+        """Book nothing."""
+
+
 class ReadsOnePage(Reconciling):
     """Takes the first page of the report for all of it."""
 
-    async def _compared(self, settlement: Settlement, gateway: Any, rows: Any) -> list[Line]:
+    async def _keep(self, settlement: Settlement, gateway: Any, rows: Any) -> None:
         reading = await self.store.find_reading(settlement.scope, settlement.id)
-        return [] if reading is not None and reading[1] else await super()._compared(settlement, gateway, rows)
+        if reading is None or not reading[1]:
+            await super()._keep(settlement, gateway, rows)
 
 
 class JudgesWithoutAsking(Reconciling):

@@ -106,6 +106,11 @@ class Repayment:
     status: RefundStatus = RefundStatus.PENDING
 
     @property
+    def fee(self) -> int:
+        """Return what it costs, of which a sixth is tax: some go at once."""
+        return 6 * (int(self.id[-1]) % 3 == 0)
+
+    @property
     def is_ours(self) -> bool:
         """Tell whether the merchant's API asked for it."""
         return self.key is not None

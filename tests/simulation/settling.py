@@ -167,7 +167,9 @@ class Till:
             if charge.captured_at is not None and charge.fee is not None:
                 yield Part(charge.id, RowKind.PAYMENT, charge.amount.minor, 1, charge.fee, charge.tax or 0)
         for made in self.processor.repayments.values():
-            back = Part(made.id, RowKind.REFUND, made.amount.minor, -1, payment_id=made.payment_id)
+            back = Part(
+                made.id, RowKind.REFUND, made.amount.minor, -1, made.fee, made.fee // 6, payment_id=made.payment_id
+            )
             if made.status is RefundStatus.PROCESSED:
                 yield back
             if made.status is RefundStatus.FAILED and back in settled:
