@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from app.local.embedded import EmbeddedMongod, become_primary
+from tests.patience import patient
 
 # How fast a machine draws examples is nothing that a test may depend on.
 settings.register_profile("shared_machine", suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -43,9 +44,7 @@ def mongodb_url(request: pytest.FixtureRequest) -> str:
     url = workerinput.get("mongodb_url") or os.environ.get(GIVEN_URL) or _spawn(request.config).url
     if url != os.environ.get(GIVEN_URL):
         become_primary(urlsplit(url).port)
-        # A test that holds the event loop keeps the driver from hearing of the server. After the house's second it
-        # would take it for dead, and end every operation that is under way; most tests are about something else.
-        url = f"{url}&connectTimeoutMS=20000"
+        url = patient(url)
     return url
 
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import random
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -16,6 +17,13 @@ from app.wiring import Wiring
 from tests.world import Answer, Merchant, World, new_key, running_world
 
 AMOUNT = 50_000
+
+
+class _LongestPauses(random.Random):
+    """Dice that always fall the same: by the real ones, what failed is tried again at once now and then."""
+
+    def random(self) -> float:
+        return 1.0
 
 
 @dataclass(slots=True)
@@ -97,9 +105,10 @@ class Stepped:
         if after_delays:
             items = self.wiring.database.collection("outbox")
             await items.update_many({"state": "waiting"}, [{"$set": {"due_at": "$$NOW"}}])
+        runner = replace(self.wiring.drain.runner, rng=_LongestPauses())
         tries = 0
         for lane in Lane:
-            while await self.wiring.drain.runner.run_next(lane):
+            while await runner.run_next(lane):
                 tries += 1
         return tries
 

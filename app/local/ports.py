@@ -14,10 +14,17 @@ _LISTEN = "0A"
 _LOWEST, _RANGE = 20_000, 12_000
 
 
+_given: set[int] = set()
+
+
 def free_port(host: str = "127.0.0.1", *, other_than: Container[int] = ()) -> int:
-    """Return a port that nobody listens on now, from the range that outgoing connections don't use."""
-    while not is_free(port := _LOWEST + secrets.randbelow(_RANGE), host) or port in other_than:
+    """Return a port that nobody listens on now, from the range that outgoing connections don't use.
+
+    None is returned twice: whoever got it first may not listen there yet.
+    """
+    while not is_free(port := _LOWEST + secrets.randbelow(_RANGE), host) or port in other_than or port in _given:
         pass
+    _given.add(port)
     return port
 
 

@@ -19,6 +19,7 @@ from tests.crash.flows import FLOWS as FLOWS_OF_PAYMENTS
 from tests.crash.link_flows import LINK_FLOWS
 from tests.crash.matrix import Matrix, Pair, Verdict
 from tests.crash.settlement_flows import SETTLEMENT_FLOWS
+from tests.patience import patient
 
 FLOWS = (*FLOWS_OF_PAYMENTS, *LINK_FLOWS, *SETTLEMENT_FLOWS)
 cli = typer.Typer(add_completion=False)
@@ -49,7 +50,7 @@ def crash(
         command = [sys.executable, "-m", "razorpay_simulator", "--port", str(port), "--quiet"]
         simulator = spawn(command, log=Path(folder, "simulator.log"))
         try:
-            matrix = _matrix(Path(folder), mongod.url, f"http://127.0.0.1:{port}", share)
+            matrix = _matrix(Path(folder), patient(mongod.url), f"http://127.0.0.1:{port}", share)
             verdicts = [matrix.judge(only)] if only else list(matrix.run(_fraction(sample)))
         finally:
             end(simulator, grace_seconds=5)

@@ -130,6 +130,12 @@ def test_free_ports_are_chosen_for_zero_and_differ():
     assert free_port(other_than={plan.port}) != plan.port
 
 
+def test_no_port_is_given_out_twice_while_its_server_may_still_start():
+    # By chance alone two of so many would be the same.
+    ports = [free_port() for _ in range(400)]
+    assert len(set(ports)) == len(ports)
+
+
 def test_children_learn_where_everything_is_and_a_real_key_keeps_the_processors_address():
     simulated = RunPlan(port=1, simulator_port=2).environment({"HOME": "/home"}, mongod_port=3)
     assert simulated["HOME"] == "/home"
