@@ -76,7 +76,7 @@ def test_t9_a_refusal_names_the_setting(command):
 @pytest.mark.parametrize("name", ["api", "worker", "migrate"])
 def test_g5_a_database_that_does_not_answer_ends_every_command_in_one_sentence(command, name):
     nowhere = "mongodb://keeper:hunter2@127.0.0.1:1/?serverSelectionTimeoutMS=100"
-    result = command(name, MONGODB_URL=nowhere, DATABASE_WAIT_SECONDS=2)
+    result = command(name, MONGODB_URL=nowhere, DATABASE_WAIT_SECONDS=8)
     assert result.exit_code == 3
     assert "No MongoDB primary answers at 127.0.0.1:1 (ServerSelectionTimeoutError). Waiting ..." in result.output
     assert result.output.splitlines()[-1].startswith("Stopped: No MongoDB primary answers at 127.0.0.1:1")

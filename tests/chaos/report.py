@@ -48,8 +48,10 @@ def _lines(result: Result) -> Iterator[str]:
         shown = ", ".join(f"{ends[type_]} {type_}" for type_ in (Type.OK, Type.FAIL, Type.INFO))
         yield f"  {f:12} {shown:34} p50 {_at(times, 0.5):6.3f} s  p99 {_at(times, 0.99):6.3f} s"
     yield "faults (seconds after the start, and for how long):"
+    # The load goes on after its time until there are enough operations, and a fault may come when it is over.
+    answered = max((one.ended.at for one in operations if one.ended is not None), default=0.0)
     for fault in sorted(result.faults, key=lambda fault: fault.at):
-        gap = longest_gap(operations, after=fault.at, before=min(fault.ends + 5, plan.seconds))
+        gap = longest_gap(operations, after=fault.at, before=max(fault.at, min(fault.ends + 5, answered)))
         yield f"  {fault.at:7.2f}  {fault.seconds:6.2f}  {fault.name:34} longest time without a write {gap:5.2f} s"
     unmade = ", ".join(result.verdict.not_run) or "nothing"
     yield f"not checked, for want of a source or a part of the product: {unmade}"

@@ -7,6 +7,7 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,7 +21,7 @@ from tests.chaos.cluster import Cluster
 from tests.chaos.processes import Program, ProxyClient, product_programs, proxy_program, simulator_program
 from tests.chaos.proxy import HOST
 from tests.webhooks.receiver import Receiver, receiving
-from tests.world import Merchant, World
+from tests.world import Answer, Merchant, World
 
 DATABASE = "chaos"
 PROCESSOR, FRONT = "processor", "front"
@@ -29,11 +30,31 @@ _WATCH_SECONDS = 0.2
 _HTTP_SECONDS = 15.0
 _ANSWERS = (200, 200, 204, 200, 500, 503)
 _UNSURE_ANSWERS = 2000
+_SIGN_UP_SECONDS = 180.0
 _DRAIN_SECONDS = "1"
 PLAIN_OPTIONS = (
     "wTimeoutMS=0&serverSelectionTimeoutMS=30000&connectTimeoutMS=20000&socketTimeoutMS=0&heartbeatFrequencyMS=10000"
     "&timeoutMS=0"
 )
+
+
+class _ToldToWait(RuntimeError):
+    """The product answered 503, and after how many seconds to come back."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+@dataclass(slots=True)
+class _Front(World):
+    """The product as it is reached by the balancer, whose 503 is no answer."""
+
+    async def ask(self, *asked: Any, **options: Any) -> Answer:
+        answer = await World.ask(self, *asked, **options)
+        if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise _ToldToWait(float(answer.headers["Retry-After"]))
+        return answer
 
 
 @dataclass(slots=True)
@@ -84,26 +105,32 @@ class Stage:
 
     async def watch(self) -> None:
         """Start again whatever ended, as a supervisor does, until cancelled."""
-        while True:
-            for program in self.products:
-                program.restart_if_ended()
-            await asyncio.sleep(_WATCH_SECONDS)
+        await _watch(self.products)
 
     async def add_merchants(self, count: int = _MERCHANTS) -> None:
         """Sign merchants up over HTTP; their events come through the balancer in front of the API instances."""
-        world = World(
+        world = _Front(
             url=f"http://{HOST}:{self.proxy.ports[FRONT]}",
             simulator=cast("Any", SimpleNamespace(url=self.simulator_url)),
             wiring=cast("Any", None),
             settings=cast("Any", None),
             session=self.session,
         )
-        self.merchants = [await world.merchant() for _ in range(count)]
-        for merchant in self.merchants:
-            endpoint = {"url": f"{self.receiver.url}?{merchant.id}"}
-            made = await merchant.ask_as_owner("POST", "/api/v1/webhook-endpoints", endpoint)
-            assert made.status == 201, made.body
-            self.signing_secrets[merchant.id] = made.data["secret"]
+        async with asyncio.timeout(_SIGN_UP_SECONDS):
+            while len(self.merchants) < count:
+                # The set may elect once more right after its start. Whose sign-up a 503 cut short begins as another.
+                try:
+                    await self._add_merchant(world)
+                except _ToldToWait as told:
+                    await asyncio.sleep(told.seconds)
+
+    async def _add_merchant(self, world: World) -> None:
+        merchant = await world.merchant()
+        endpoint = {"url": f"{self.receiver.url}?{merchant.id}"}
+        made = await merchant.ask_as_owner("POST", "/api/v1/webhook-endpoints", endpoint)
+        assert made.status == 201, made.body
+        self.signing_secrets[merchant.id] = made.data["secret"]
+        self.merchants.append(merchant)
 
     def received(self) -> list[dict[str, Any]]:
         """Return what the merchants' receivers got: of which event, whose it was to be, and whether it verifies."""
@@ -131,8 +158,9 @@ async def staged(seed: int, *, build: Build | None = None, folder: Path | None =
     simulator = simulator_program(folder, port=simulator_port, seed=seed)
     environment = _environment(cluster, build)
     apis, workers = product_programs(folder, environment, api_ports=api_ports, workers=_WORKERS, command=build.command)
-    # A client of a payment API gives an idle connection up before the server does.
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2)
+    # A client of a payment API gives an idle connection up before the server does; one that drains does so soon.
+    is_kept = {"force_close": True} if build.older else {"keepalive_timeout": 2}
+    connector = aiohttp.TCPConnector(limit=0, **is_kept)
     timeout = aiohttp.ClientTimeout(total=_HTTP_SECONDS)
     try:
         gate.start()
@@ -141,7 +169,12 @@ async def staged(seed: int, *, build: Build | None = None, folder: Path | None =
         await cluster.start()
         for program in (*apis, *workers):
             program.start()
-        await asyncio.gather(*(each.wait_until_healthy() for each in (simulator, *apis, *workers)))
+        # What meets an election right after the set's start ends, and is started again.
+        watching = asyncio.create_task(_watch([*apis, *workers]))
+        try:
+            await asyncio.gather(*(each.wait_until_healthy() for each in (simulator, *apis, *workers)))
+        finally:
+            watching.cancel()
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session, receiving() as receiver:
             ports = (api_ports, simulator_port)
             stage = Stage(folder, cluster, cluster.proxy, simulator, apis, workers, *ports, session, build, receiver)
@@ -154,6 +187,13 @@ async def staged(seed: int, *, build: Build | None = None, folder: Path | None =
         await simulator.stop()
         await cluster.close()
         await gate.stop()
+
+
+async def _watch(programs: Sequence[Program]) -> None:
+    while True:
+        for program in programs:
+            program.restart_if_ended()
+        await asyncio.sleep(_WATCH_SECONDS)
 
 
 def _is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:

@@ -1,7 +1,7 @@
 """The proof on real processes, in its short form: one run with many faults, and what the harness itself promises.
 
 `make chaos` runs the long form, `make chaos-mutants` the broken builds. Time spans are measured by `make figures` on a
-quiet machine; here they are only bounded, because other tests run at the same time.
+quiet machine; here the service only has to come back by itself, because other tests run at the same time.
 """
 
 from itertools import pairwise
@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 
 from tests.chaos.check import defects_in
-from tests.chaos.history import Type
+from tests.chaos.history import WRITES, Type
 from tests.chaos.nemesis import KINDS, Lane, schedule_of, scripted
-from tests.chaos.report import longest_gap, picture_of, text_of
+from tests.chaos.report import picture_of, text_of
 from tests.chaos.run import Plan, run
 
 _SCHEDULE = scripted(
@@ -43,9 +43,11 @@ async def test_g1_g2_g3_g4_g5_g7_g14_p1_p2_p3_p11_i1_i2_i3_i4_i5_i6_i7_i8_i9_i10
     (lost,) = (fault for fault in result.faults if fault.name == "lose-majority")
     during = [one for one in operations if one.ended is not None and one.ended.at > lost.at]
     assert any(one.answer.get("http") == 503 for one in during), report
+    # Every other fault of the database is survived without help: who writes after it is served before that outage.
+    writes = [one for one in operations if one.type is Type.OK and one.f in WRITES]
     for fault in result.faults:
         if fault.name in {"step-down", "kill-primary", "freeze-primary"}:
-            assert longest_gap(operations, after=fault.at, before=fault.at + 14) < 12, report
+            assert any(fault.ends < one.invoked.at and one.ended.at < lost.at for one in writes), report
     assert picture_of(result).startswith("<svg")
 
 

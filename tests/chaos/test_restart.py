@@ -5,6 +5,7 @@
 
 import asyncio
 import itertools
+import math
 import os
 import sys
 
@@ -17,6 +18,7 @@ from tests.chaos.proxy import HOST
 _RESTARTS = int(os.environ.get("P7_RESTARTS", "2"))
 _DRAIN_SECONDS = 2.0
 _PROBE_SECONDS = 0.2
+_FRESH_SECONDS = _DRAIN_SECONDS / 2  # an instance that says that it is ready serves for twice as long
 _CLIENTS = 6
 _PAUSE_SECONDS = 0.02
 
@@ -61,7 +63,7 @@ async def _restart_all(apis):
 
 async def _load_while(http, ports, work):
     """Ask through a balancer until the work is done; return every answer's status."""
-    ready, answers, stopping = set(ports), [], asyncio.Event()
+    ready, answers, stopping = {}, [], asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(_probe(http, ports, ready, stopping))
         for number in range(_CLIENTS):
@@ -74,23 +76,29 @@ async def _load_while(http, ports, work):
 
 
 async def _probe(http, ports, ready, stopping):
-    """Keep the set of instances that say that they are ready, as a balancer does."""
+    """Keep when each instance that says that it is ready was asked last, as a balancer does."""
+    loop = asyncio.get_running_loop()
     while not stopping.is_set():
         for port in ports:
+            asked_at = loop.time()
             try:
                 async with http.get(f"http://{HOST}:{port}/health/ready") as answer:
                     is_ready = answer.status == 200
             except aiohttp.ClientError:
                 is_ready = False
-            (ready.add if is_ready else ready.discard)(port)
+            ready[port] = asked_at if is_ready else -math.inf
         await asyncio.sleep(_PROBE_SECONDS)
 
 
 async def _ask(http, ready, number, answers, stopping):
-    """Sign up with a bad body, again and again; any error ends the test."""
+    """Sign up with a bad body, again and again, where somebody was ready just now; any error ends the test."""
+    loop = asyncio.get_running_loop()
     while not stopping.is_set():
-        number += 1
-        port = sorted(ready)[number % len(ready)]
-        async with http.post(f"http://{HOST}:{port}/api/v1/auth/signup", json={}) as answer:
-            answers.append(answer.status)
         await asyncio.sleep(_PAUSE_SECONDS)
+        # What was said before this process was held for a while tells nothing any more.
+        fresh = sorted(port for port, said_at in ready.items() if loop.time() - said_at < _FRESH_SECONDS)
+        if not fresh:
+            continue
+        number += 1
+        async with http.post(f"http://{HOST}:{fresh[number % len(fresh)]}/api/v1/auth/signup", json={}) as answer:
+            answers.append(answer.status)

@@ -1,7 +1,7 @@
 """One key, one effect: claims, replays, leases by the database's clock, and fencing (A6, A7, A8, A9, A11)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,16 +39,8 @@ async def database(mongodb_url: str, database_name: str) -> AsyncIterator[Databa
 
 
 @pytest.fixture
-def make_keeper(database: Database) -> Callable[..., Idempotency]:
-    def make(*, lease_seconds: int = 30) -> Idempotency:
-        return Idempotency(store=IdempotencyStore(database), ids=RandomIds(SystemClock()), lease_seconds=lease_seconds)
-
-    return make
-
-
-@pytest.fixture
-def keeper(make_keeper: Callable[..., Idempotency]) -> Idempotency:
-    return make_keeper()
+def keeper(database: Database) -> Idempotency:
+    return Idempotency(store=IdempotencyStore(database), ids=RandomIds(SystemClock()), lease_seconds=30)
 
 
 async def begin(keeper: Idempotency, **changes: str) -> Lease | Answer:
@@ -101,14 +93,18 @@ async def test_a8_s13_keys_of_other_tenants_modes_and_routes_are_others(keeper: 
     assert isinstance(await begin(keeper, **difference), Lease)
 
 
+async def let_leases_run_out(database: Database) -> None:
+    """Let every lease have ended this moment, by the database's clock."""
+    await database.collection(COLLECTION.name).update_many({"state": "open"}, [{"$set": {"leased_until": "$$NOW"}}])
+
+
 async def test_a9_a_lease_that_ran_out_is_taken_over_and_the_late_owner_is_fenced(
-    make_keeper: Callable[..., Idempotency],
+    database: Database, keeper: Idempotency
 ) -> None:
-    keeper = make_keeper(lease_seconds=1)
     late = await lease_of(keeper)
     with pytest.raises(IdempotencyKeyInUse):
         await begin(keeper)
-    await asyncio.sleep(1.1)
+    await let_leases_run_out(database)
     with pytest.raises(IdempotencyKeyReused):
         await begin(keeper, fingerprint="other")
     successor = await lease_of(keeper)
@@ -123,10 +119,9 @@ async def test_a9_a_lease_that_ran_out_is_taken_over_and_the_late_owner_is_fence
         await keeper.finish(successor, answer=ANSWER)
 
 
-async def test_a9_only_one_of_many_takes_a_lease_over(make_keeper: Callable[..., Idempotency]) -> None:
-    keeper = make_keeper(lease_seconds=1)
+async def test_a9_only_one_of_many_takes_a_lease_over(database: Database, keeper: Idempotency) -> None:
     await lease_of(keeper)
-    await asyncio.sleep(1.1)
+    await let_leases_run_out(database)
     results = await asyncio.gather(*(begin(keeper) for _ in range(20)), return_exceptions=True)
     assert sum(isinstance(result, Lease) for result in results) == 1
     assert sum(isinstance(result, IdempotencyKeyInUse) for result in results) == 19

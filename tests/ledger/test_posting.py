@@ -104,7 +104,9 @@ async def test_d5_forty_transactions_of_one_merchant_with_forty_facts_hinder_eac
         await books.database.transaction(work)
 
     await asyncio.gather(*(book(number) for number in range(40)))
-    assert sorted(runs) == list(range(40))
+    assert set(runs) == set(range(40))
+    # With such a document the first would make the other 39 run again; that the database stumbles, only a few.
+    assert len(runs) < 79
     assert len(await books.entries()) == 40
 
 

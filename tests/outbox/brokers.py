@@ -20,7 +20,7 @@ from app.local.ports import free_port
 from app.local.processes import kill_group, spawn
 from app.outbox.models import Lane
 
-_START_SECONDS = 120
+_START_SECONDS = 300
 QUEUES = {lane: f"payment_gateway.outbox.{lane}" for lane in Lane}
 
 

@@ -94,8 +94,10 @@ async def test_new_work_wakes_a_lane_that_would_have_rested_for_an_hour(box):
 
     async with draining(box, box.runner(ping_send=work, refund_send=work), wake=wake):
         while not seen:
-            await box.job("ping.send", f"x_{next(numbers)}")
+            await box.job("ping.send", f"first_{next(numbers)}")
             await asyncio.sleep(0.02)
+        # Its first look finds work without the stream; only a ring in another lane tells that the stream is open.
+        await listening(box, wake, Lane.BULK)
         item = await box.job()
         while item.id not in seen:
             await asyncio.sleep(0.005)

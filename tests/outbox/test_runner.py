@@ -123,7 +123,7 @@ async def test_a_failure_is_tried_again_later_and_ends_well(box):
     item = await box.job()
     work = Work(Refused())
     runner = box.runner(refund_send=work, seed=3)
-    assert await box.exhaust(runner) == 1
+    assert await runner.run_next(Lane.PAYMENTS)
     waiting = await box.stored(item)
     assert (waiting.state, waiting.attempts, waiting.reason) == (ItemState.WAITING, 1, "refused_by_test")
     await box.pass_time()

@@ -7,6 +7,7 @@ import sys
 import aiohttp
 import aiosmtplib
 
+from app.local.ports import free_port
 from postbox.box import MOST_KEPT, Box
 from tests.notices.post import listening
 
@@ -45,8 +46,8 @@ def test_only_so_many_are_kept():
 
 
 async def test_the_command_listens_until_it_is_told_to_stop():
-    async with listening() as free:
-        port, mail_port = free.port, free.mail_port
+    port = free_port()
+    mail_port = free_port(other_than=[port])
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "postbox", "--port", str(port), "--mail-port", str(mail_port)
     )

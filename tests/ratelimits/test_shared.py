@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import socket
+from functools import partial
 
 import pytest
 import redis.asyncio
@@ -67,21 +68,35 @@ async def _answers(buckets):
     return buckets.fallback.askers == before
 
 
+async def by_redis(buckets, missed, case):
+    """Go through a case, and anew while Redis missed any of it: what was counted here instead says nothing of it."""
+    while True:
+        await until(lambda: _answers(buckets))
+        missed.clear()
+        found = await case()
+        if not missed:
+            return found
+
+
 async def test_redis_decides_as_the_pure_function_does(server):
     rng = random.Random(7)  # noqa: S311  draws cases, no secret
-    async with redis.asyncio.Redis(port=server.port) as client, shared(server.url) as (buckets, _):
-        await until(lambda: _answers(buckets))
+    async with redis.asyncio.Redis(port=server.port) as client, shared(server.url) as (buckets, missed):
         name = _key(Policy.READS, "key_9")
+
+        async def decide(budget, left):
+            """Return what Redis decides, and how long it may have taken to."""
+            seconds, micros = await client.time()
+            await client.set(name, seconds * MICROSECONDS + micros + left)
+            decision = await buckets.spend(Policy.READS, "key_9", budget)
+            seconds_later, micros_later = await client.time()
+            return decision, (seconds_later - seconds) * MICROSECONDS + micros_later - micros
+
         for budget in (Budget(5, 1), Budget(3, 60), Budget(1, 3600), Budget(1000, 1)):
             for _ in range(12):
                 left = rng.randint(-budget.span, 3 * budget.span)
-                seconds, micros = await client.time()
-                await client.set(name, seconds * MICROSECONDS + micros + left)
-                decision = await buckets.spend(Policy.READS, "key_9", budget)
+                decision, took = await by_redis(buckets, missed, partial(decide, budget, left))
                 # Between our look at the clock and the script's some time has passed, which only ever helps the asker.
                 soonest = spend(budget, whole_at=left, now=0)
-                seconds_later, micros_later = await client.time()
-                took = (seconds_later - seconds) * MICROSECONDS + micros_later - micros
                 latest = spend(budget, whole_at=left, now=took)
                 assert decision.is_allowed in {soonest.is_allowed, latest.is_allowed}
                 if soonest.is_allowed == latest.is_allowed:
@@ -89,10 +104,13 @@ async def test_redis_decides_as_the_pure_function_does(server):
 
 
 async def test_redis_learns_no_address_and_forgets_everybody_when_their_budget_is_whole(server):
-    async with redis.asyncio.Redis(port=server.port) as client, shared(server.url) as (buckets, _):
-        await until(lambda: _answers(buckets))
-        await client.flushdb()
-        assert await passes(buckets, 5, subject="198.51.100.7") == 5
+    async with redis.asyncio.Redis(port=server.port) as client, shared(server.url) as (buckets, missed):
+
+        async def five_pass():
+            await client.flushdb()
+            return await passes(buckets, 5, subject="198.51.100.7")
+
+        assert await by_redis(buckets, missed, five_pass) == 5
         (name,) = await client.keys("*")
         assert b"198" not in name
         life = await client.pttl(name)

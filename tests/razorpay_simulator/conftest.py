@@ -101,7 +101,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def simulator() -> AsyncIterator[RunningSimulator]:
-    config = SimulatorConfig(port=0, quiet=True, webhook_timeout_seconds=0.5)
+    config = SimulatorConfig(port=0, quiet=True, webhook_timeout_seconds=30)
     async with serve(config) as running:
         yield running
 

@@ -162,7 +162,7 @@ async def test_c10_a_refund_from_the_dashboard_appears(call):
 async def test_c7_a_key_whose_request_is_under_way_is_a_conflict_until_it_is_done(call):
     payment = await call.captured(50_000)
     path = f"/v1/payments/{payment['id']}/refund"
-    slow = {"route": "POST /v1/payments/{id}/refund", "mode": "delay_then_process", "times": 1, "delay_seconds": 0.3}
+    slow = {"route": "POST /v1/payments/{id}/refund", "mode": "delay_then_process", "times": 1, "delay_seconds": 2}
     await call.ok("POST", "/_sim/faults", slow)
     key = {"headers": {"X-Refund-Idempotency": "refund-key_0001"}}
     first = asyncio.create_task(call.ok("POST", path, {"amount": 1000}, **key))

@@ -110,15 +110,17 @@ async def test_the_quick_retry_is_skipped_after_400_and_for_failures(call, recei
     assert receiver.events.count("payment.failed") == 2
 
 
-async def test_a_slow_answer_and_a_closed_port_are_failures(call, receiver):
+async def test_a_slow_answer_and_a_closed_port_are_failures(call_to, receiver):
     release = asyncio.Event()
     receiver.answer = release.wait
-    await register(call, receiver.url, events=["payment.captured"])
-    await register(call, "http://127.0.0.1:9/hook", events=["payment.captured"])
-    await call.captured()
-    await settle(call)
-    release.set()
-    assert {item["error"] for item in await deliveries(call)} >= {"TimeoutError", "ClientConnectorError"}
+    async with serve(SimulatorConfig(port=0, quiet=True, webhook_timeout_seconds=0.5)) as impatient:
+        call = call_to(impatient)
+        await register(call, receiver.url, events=["payment.captured"])
+        await register(call, "http://127.0.0.1:9/hook", events=["payment.captured"])
+        await call.captured()
+        await settle(call)
+        release.set()
+        assert {item["error"] for item in await deliveries(call)} >= {"TimeoutError", "ClientConnectorError"}
 
 
 async def test_an_endpoint_that_recovers_is_not_disabled(call, receiver):

@@ -37,8 +37,10 @@ async def test_a_declined_payment_fails_and_says_why_in_machine_words(merchant):
 
 async def test_b7_a_failed_payment_that_the_bank_authorises_late_is_completed(merchant):
     payment = await merchant.create_payment()
-    await merchant.pay(payment, method="upi", outcome="failure", late_authorization_after_seconds=1)
+    declined = await merchant.pay(payment, method="upi", outcome="failure")
     await merchant.wait_for(payment["id"], "failed")
+    path = f"/_sim/payments/{declined['payment']['id']}/authorize"
+    assert (await merchant.world.simulate("POST", path, {})).status == 200
     final = await merchant.wait_for(payment["id"], "completed")
     assert final["amount_captured"] == 50000
 

@@ -240,10 +240,6 @@ async def database(mongodb_url: str, database_name: str) -> AsyncIterator[Databa
 
 
 @pytest.fixture
-def make_keeper(database: Database) -> Callable[..., Idempotency]:
-    """Make a keeper on the real database."""
-
-    def make(*, lease_seconds: int = 30) -> Idempotency:
-        return Idempotency(store=IdempotencyStore(database), ids=RandomIds(SystemClock()), lease_seconds=lease_seconds)
-
-    return make
+def keeper(database: Database) -> Idempotency:
+    """Return a keeper of keys on the real database."""
+    return Idempotency(store=IdempotencyStore(database), ids=RandomIds(SystemClock()), lease_seconds=30)

@@ -1,7 +1,6 @@
 """Every operation: first who may, then what was sent, then once per key (A6, A7, A8, A11, A12, S13)."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -10,7 +9,9 @@ from pymongo.errors import AutoReconnect
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.database import Database
 from app.idempotency.service import Idempotency
+from app.idempotency.store import COLLECTION
 from app.kit.errors import Kind, Problem
 
 JSON = {"content-type": "application/json"}
@@ -34,15 +35,16 @@ class Refusal(Problem):
 
 
 @pytest.fixture
-def kept(make_world: Any, make_keeper: Callable[..., Idempotency]) -> Any:
+def kept(make_world: Any, keeper: Idempotency) -> Any:
     """The application with a keeper on a real database."""
-    return make_world(idempotency=make_keeper())
+    return make_world(idempotency=keeper)
 
 
-@pytest.fixture
-def briefly_kept(make_world: Any, make_keeper: Callable[..., Idempotency]) -> Any:
-    """The same with a lease of one second."""
-    return make_world(idempotency=make_keeper(lease_seconds=1))
+async def end_lease(database: Database) -> None:
+    """Let the lease of the one request that holds one run out."""
+    keys = database.collection(COLLECTION.name)
+    result = await keys.update_one({"state": "open"}, [{"$set": {"leased_until": "$$NOW"}}])
+    assert result.modified_count == 1
 
 
 async def test_an_anonymous_caller_cannot_make_us_parse(world: Any) -> None:
@@ -140,29 +142,36 @@ async def test_a11_a_refused_request_binds_nothing(kept: Any, refusal: Any) -> N
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("x"), AutoReconnect("gone"), AfterTheDeed()])
-async def test_a12_a_5xx_is_never_kept_and_the_key_is_resumed_after_the_lease(briefly_kept: Any, failure: Any) -> None:
-    async with briefly_kept.client() as client:
-        briefly_kept.effects.fail_with = failure
+async def test_a12_a_5xx_is_never_kept_and_the_key_is_resumed_after_the_lease(
+    kept: Any, database: Database, failure: Any
+) -> None:
+    async with kept.client() as client:
+        kept.effects.fail_with = failure
         assert (await client.post(THINGS, content=BODY, headers=KEYED)).status_code in {500, 503}
-        briefly_kept.effects.fail_with = None
+        kept.effects.fail_with = None
         assert (await client.post(THINGS, content=BODY, headers=KEYED)).status_code == 409
-        await asyncio.sleep(1.1)
+        await end_lease(database)
         resumed = await client.post(THINGS, content=BODY, headers=KEYED)
     assert resumed.status_code == 201
-    assert briefly_kept.effects.done == ["first"]
+    assert kept.effects.done == ["first"]
 
 
-async def test_a9_a_request_slower_than_its_lease_is_fenced(briefly_kept: Any) -> None:
-    turns = iter([3.0, 0.0])
+async def test_a9_a_request_slower_than_its_lease_is_fenced(kept: Any, database: Database) -> None:
+    begun, may_end = asyncio.Event(), asyncio.Event()
 
-    async def pause() -> None:
-        await asyncio.sleep(next(turns))
+    async def hold_the_first() -> None:
+        if not begun.is_set():
+            begun.set()
+            await may_end.wait()
 
-    briefly_kept.effects.before = pause
-    async with briefly_kept.client() as client:
+    kept.effects.before = hold_the_first
+    async with kept.client() as client:
         slow = asyncio.ensure_future(client.post(THINGS, content=BODY, headers=KEYED))
-        await asyncio.sleep(1.6)
+        async with asyncio.timeout(30):
+            await begun.wait()
+        await end_lease(database)
         quick = await client.post(THINGS, content=BODY, headers=KEYED)
+        may_end.set()
         late = await slow
         again = await client.post(THINGS, content=BODY, headers=KEYED)
     assert quick.status_code == 201

@@ -101,6 +101,17 @@ def answer(body: Any, *, status: int = 200, headers: dict[str, str] | None = Non
     return move
 
 
+def held(arrived: asyncio.Event, over: asyncio.Event, move: Move) -> Move:
+    """Return a move that says when the request has arrived, and is made once the test lets it."""
+
+    async def play(writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await over.wait()
+        await move(writer)
+
+    return play
+
+
 def slowly(seconds: float, then: Move) -> Move:
     async def move(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(seconds)

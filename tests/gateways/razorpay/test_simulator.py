@@ -177,7 +177,7 @@ async def test_b8_the_simulators_events_are_signed_and_readable(rig: Rig) -> Non
             assert response.status == 200, await response.text()
         made = await rig.order()
         await rig.pay(made, method="card", card_number="4100280000001007")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(receiver.received) < 2:
                 await asyncio.sleep(0.01)
 

@@ -98,7 +98,7 @@ async def test_c6_a_refund_whose_answer_was_lost_is_the_same_refund_the_second_t
 
 async def test_c7_a_refund_at_work_is_unknown_until_its_own_answer(rig: Rig) -> None:
     payment_id = await captured(rig)
-    await rig.control("POST", "/faults", route=REFUND_ROUTE, mode="delay_then_process", times=1, delay_seconds=0.3)
+    await rig.control("POST", "/faults", route=REFUND_ROUTE, mode="delay_then_process", times=1, delay_seconds=2)
     first = asyncio.create_task(refund(rig, payment_id))
     while not rig.simulator.world.default_account.refund_keys_at_work:
         await asyncio.sleep(0.01)

@@ -10,7 +10,7 @@ from app.gateways.razorpay.breaker import BreakerState
 from app.gateways.razorpay.transport import Answer, Limits, Transport
 from app.kit.clock import MovableClock
 from tests.gateways.razorpay.client import FINE, GET, GOOD, POST, outcome, save_up, transport_to
-from tests.gateways.razorpay.host import answer, playing, reset, slowly
+from tests.gateways.razorpay.host import PlayingHost, answer, playing, reset, slowly
 from tests.logs import captured_logs
 
 
@@ -80,10 +80,13 @@ async def test_a_place_in_the_bulkhead_is_waited_for_a_short_while() -> None:
     assert host.connections == 1
 
 
-async def cut_off(subject: Transport, clock: MovableClock, *, after_seconds: float) -> None:
-    """Cancel a call, as its caller's own deadline does."""
+async def cut_off(subject: Transport, host: PlayingHost, clock: MovableClock, *, after_seconds: float) -> None:
+    """Cancel a call that has arrived, as its caller's own deadline does."""
+    before = len(host.received)
     task = asyncio.create_task(subject.send(POST))
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(20):
+        while len(host.received) == before:
+            await asyncio.sleep(0.005)
     clock.advance(seconds=after_seconds)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -98,7 +101,7 @@ async def test_r2_a_call_cut_off_late_counts_as_unanswered(after_seconds: float,
     async with playing(*[reset] * 9, slowly(30, FINE)) as host, transport_to(host.url, clock=clock) as subject:
         for _ in range(9):
             await outcome(subject, POST)
-        await cut_off(subject, clock, after_seconds=after_seconds)
+        await cut_off(subject, host, clock, after_seconds=after_seconds)
 
         assert subject.breaker.state is state
 
@@ -110,6 +113,6 @@ async def test_a_probe_cut_off_early_leaves_the_way_free_for_the_next() -> None:
         for _ in range(10):
             await outcome(subject, POST)
         clock.advance(seconds=5)
-        await cut_off(subject, clock, after_seconds=0)
+        await cut_off(subject, host, clock, after_seconds=0)
 
         assert await subject.send(POST) == GOOD

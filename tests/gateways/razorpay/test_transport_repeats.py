@@ -11,7 +11,7 @@ from app.gateways.razorpay.breaker import Verdict
 from app.gateways.razorpay.transport import Limits, Transport
 from app.kit.clock import MovableClock, SystemClock
 from tests.gateways.razorpay.client import FINE, GET, GOOD, POST, outcome, save_up, transport_to
-from tests.gateways.razorpay.host import Move, answer, half_an_answer, hang_up, playing, reset, slowly
+from tests.gateways.razorpay.host import Move, answer, half_an_answer, hang_up, held, playing, reset
 
 
 @pytest.mark.parametrize(
@@ -113,15 +113,20 @@ async def test_r4_one_after_the_other_the_calls_stay_within_the_budget() -> None
 @pytest.mark.parametrize("reason", ["breaker_open", "bulkhead_full"])
 async def test_r4_a_call_we_stopped_ourselves_costs_no_budget(reason: str) -> None:
     pauses: list[float] = []
+    arrived, over = asyncio.Event(), asyncio.Event()
     limits = Limits(connections=1, queue_seconds=0.01)
-    async with playing(slowly(0.2, FINE)) as host, transport_to(host.url, limits=limits, pauses=pauses) as subject:
+    async with (
+        playing(held(arrived, over, FINE)) as host,
+        transport_to(host.url, limits=limits, pauses=pauses) as subject,
+    ):
         save_up(subject)
         busy = asyncio.create_task(subject.send(POST))
-        await asyncio.sleep(0.02)
+        await arrived.wait()
         if reason == "breaker_open":
             for _ in range(10):
                 subject.breaker.record(subject.breaker.admit() or 0, Verdict.UNANSWERED)
         assert await outcome(subject, GET) == (NeverSent, reason)
+        over.set()
         await busy
 
     assert pauses == []
