@@ -13,6 +13,7 @@ from app.backups.manifest import MANIFEST, PARTIAL, read_manifest, whole_backups
 from app.database import Collection, Database
 from app.kit.clock import MovableClock, SystemClock
 from app.local.embedded import EmbeddedMongod
+from tests.patience import patient
 
 
 def documents_of(folder, name):
@@ -115,8 +116,7 @@ async def test_what_broke_off_long_ago_is_removed_with_old_backups_of_this_datab
 def breakable_url():
     """Return the address of a mongod of our own: a fail point holds for a whole server."""
     with EmbeddedMongod.ephemeral() as mongod:
-        # By the house's own bound, a second, the driver takes a mongod that is only slow to connect to for gone.
-        yield f"{mongod.url}&connectTimeoutMS=20000"
+        yield patient(mongod.url)
 
 
 @pytest.mark.parametrize("code", [239, 246])

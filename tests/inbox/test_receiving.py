@@ -14,6 +14,7 @@ from app.kit.ids import Prefix, RandomIds
 from app.kit.signing import is_signed_by_any, sign_hex
 from app.local.embedded import EmbeddedMongod
 from tests.inbox.conftest import Postman, new_event_id
+from tests.patience import patient
 from tests.stepped import stepped
 
 EVENT = {"entity": "event", "event": "payment.captured", "payload": {}}
@@ -25,8 +26,7 @@ async def breakable_shop(database_name):
     mongod = EmbeddedMongod.ephemeral()
     await mongod.start()
     try:
-        # By the house's own bound, a second, the driver takes a mongod that is only slow to connect to for gone.
-        async with stepped(f"{mongod.url}&connectTimeoutMS=20000", database_name) as running:
+        async with stepped(patient(mongod.url), database_name) as running:
             yield running
     finally:
         await mongod.stop()
